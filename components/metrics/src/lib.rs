@@ -1,0 +1,1 @@
+//! Component: /metrics and /api/metrics in Prometheus text.

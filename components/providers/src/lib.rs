@@ -1,0 +1,1 @@
+//! Component without capabilities: adapters for upstream price APIs.

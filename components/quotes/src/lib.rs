@@ -1,0 +1,1 @@
+//! Prices, boards and how old they may be. Pure: no I/O, no clock, no randomness.

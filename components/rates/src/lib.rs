@@ -1,0 +1,1 @@
+//! Component: /v1/rates, /v1/convert and the CoinGecko-compatible routes.

@@ -1,0 +1,1 @@
+//! Component: the landing page, /api/info and the answer for unknown paths.

@@ -1,0 +1,1 @@
+//! Runs Spin applications: a wasmtime host, as a library and a binary.

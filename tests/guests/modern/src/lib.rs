@@ -1,0 +1,1 @@
+//! A misbehaving guest on WASI 0.3: loops, allocates, traps, streams, counts.

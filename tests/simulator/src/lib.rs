@@ -1,0 +1,1 @@
+//! A market that speaks the upstream price APIs over real HTTP, and fails on demand.

@@ -1,0 +1,2 @@
+//! Runs the market simulator by itself.
+fn main() {}
