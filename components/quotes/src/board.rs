@@ -1,0 +1,222 @@
+//! Everything that one refresh yields. How old it may be is not known here: see
+//! [`freshness`](crate::freshness).
+
+use crate::asset::Currency;
+use crate::millis::Millis;
+use crate::quote::Quote;
+use crate::version::Version;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// The prices of all assets in all currencies, as one upstream told them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Stored")]
+pub struct Board {
+    /// Name of this state of the board.
+    pub version: Version,
+    /// When the answer came.
+    pub fetched: Millis,
+    /// Who told the prices: `coingecko`.
+    pub source: String,
+    /// The credit that the source asks for.
+    pub attribution: String,
+    /// Ordered by asset and currency, each pair once.
+    quotes: Vec<Quote>,
+}
+
+/// Why stored bytes are not what they should be.
+#[derive(Debug, Error)]
+pub enum DecodeError {
+    /// The body of the board.
+    #[error("the stored board can't be read: {0}")]
+    Board(#[from] serde_json::Error),
+    /// The head of the board.
+    #[error("the stored head can't be read: {0}")]
+    Head(&'static str),
+}
+
+impl Board {
+    /// A board of `quotes`. Of two for the same pair the first counts.
+    pub fn new(
+        version: Version,
+        fetched: Millis,
+        source: impl Into<String>,
+        attribution: impl Into<String>,
+        mut quotes: Vec<Quote>,
+    ) -> Board {
+        quotes.sort_by(|a, b| key(a).cmp(&key(b)));
+        quotes.dedup_by(|later, first| key(later) == key(first));
+        Board {
+            version,
+            fetched,
+            source: source.into(),
+            attribution: attribution.into(),
+            quotes,
+        }
+    }
+
+    /// The quote of an asset, by its id, in a currency.
+    pub fn get(&self, asset_id: &str, currency: &Currency) -> Option<&Quote> {
+        let wanted = (asset_id, currency.as_str());
+        let at = self
+            .quotes
+            .binary_search_by(|quote| key(quote).cmp(&wanted))
+            .ok()?;
+        self.quotes.get(at)
+    }
+
+    /// All quotes, ordered by asset id and currency.
+    pub fn quotes(&self) -> &[Quote] {
+        &self.quotes
+    }
+
+    /// The stored form: JSON.
+    pub fn encode(&self) -> Vec<u8> {
+        // Numbers and strings under fixed names always serialise.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the stored form.
+    ///
+    /// # Errors
+    /// [`DecodeError`] for anything else, and if a price or currency in it is invalid.
+    pub fn decode(bytes: &[u8]) -> Result<Board, DecodeError> {
+        Ok(serde_json::from_slice(bytes)?)
+    }
+}
+
+/// What quotes are ordered by.
+fn key(quote: &Quote) -> (&str, &str) {
+    (&quote.asset, quote.quote.as_str())
+}
+
+/// A board as it was read, in whatever order.
+#[derive(Deserialize)]
+struct Stored {
+    version: Version,
+    fetched: Millis,
+    source: String,
+    attribution: String,
+    quotes: Vec<Quote>,
+}
+
+impl From<Stored> for Board {
+    fn from(stored: Stored) -> Board {
+        Board::new(
+            stored.version,
+            stored.fetched,
+            stored.source,
+            stored.attribution,
+            stored.quotes,
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::price::Price;
+    use proptest::prelude::*;
+
+    fn quote(asset: &str, currency: &str, price: &str) -> Quote {
+        Quote {
+            asset: asset.to_owned(),
+            quote: Currency::parse(currency).unwrap(),
+            price: Price::parse(price).unwrap(),
+            change_24h_pct: None,
+            updated: None,
+        }
+    }
+
+    fn board(quotes: Vec<Quote>) -> Board {
+        let fetched = Millis(1_795_225_200_000);
+        Board::new(
+            fetched.into(),
+            fetched,
+            "kraken",
+            "Prices by Kraken",
+            quotes,
+        )
+    }
+
+    #[test]
+    fn a_quote_is_found_by_asset_and_currency() {
+        let board = board(vec![
+            quote("ethereum", "USD", "3000"),
+            quote("bitcoin", "USD", "76975"),
+            quote("bitcoin", "EUR", "66000"),
+        ]);
+        let dollar = Currency::parse("USD").unwrap();
+        assert_eq!(
+            board.get("bitcoin", &dollar).unwrap().price.as_str(),
+            "76975"
+        );
+        assert_eq!(board.get("Bitcoin", &dollar), None);
+        assert_eq!(board.get("bitcoin", &Currency::parse("GBP").unwrap()), None);
+    }
+
+    #[test]
+    fn of_two_quotes_for_a_pair_the_first_counts() {
+        let board = board(vec![
+            quote("bitcoin", "USD", "1"),
+            quote("ethereum", "USD", "5"),
+            quote("bitcoin", "USD", "2"),
+        ]);
+        assert_eq!(board.quotes().len(), 2);
+        let dollar = Currency::parse("USD").unwrap();
+        assert_eq!(board.get("bitcoin", &dollar).unwrap().price.as_str(), "1");
+    }
+
+    #[test]
+    fn a_stored_board_in_another_order_is_still_searchable() {
+        let json = br#"{"version":"a","fetched":10,"source":"s","attribution":"","quotes":[
+            {"asset":"b","quote":"USD","price":"2"},{"asset":"a","quote":"USD","price":"1"}]}"#;
+        let board = Board::decode(json).unwrap();
+        let dollar = Currency::parse("USD").unwrap();
+        assert_eq!(board.get("a", &dollar).unwrap().price.as_str(), "1");
+    }
+
+    #[test]
+    fn a_stored_board_with_an_impossible_price_is_refused() {
+        let json = br#"{"version":"a","fetched":10,"source":"s","attribution":"","quotes":[
+            {"asset":"a","quote":"USD","price":"-1"}]}"#;
+        let message = Board::decode(json).unwrap_err().to_string();
+        assert!(message.contains("a price is above zero"), "{message}");
+    }
+
+    proptest! {
+        #[test]
+        fn a_board_reads_back(
+            rows in prop::collection::vec(
+                ("[a-z]{1,3}", "[A-Z]{2}", 1_u32.., prop::option::of("-?[0-9]{1}\\.[0-9]{2}"), prop::option::of(0_u64..)),
+                0..20,
+            ),
+            source: String,
+        ) {
+            let quotes = rows.into_iter().map(|(asset, currency, price, change, updated)| Quote {
+                change_24h_pct: change,
+                updated: updated.map(Millis),
+                ..quote(&asset, &currency, &price.to_string())
+            });
+            let fetched = Millis(7);
+            let board = Board::new(fetched.into(), fetched, source, "©", quotes.collect());
+            prop_assert_eq!(Board::decode(&board.encode()).unwrap(), board);
+        }
+
+        #[test]
+        fn every_quote_of_a_board_is_found(
+            rows in prop::collection::vec(("[a-c]{1,2}", "[A-C]{2}"), 0..30),
+        ) {
+            let quotes: Vec<_> = rows.iter().map(|(a, c)| quote(a, c, "1")).collect();
+            let board = board(quotes.clone());
+            for quote in &quotes {
+                prop_assert_eq!(board.get(&quote.asset, &quote.quote), Some(quote));
+            }
+        }
+
+        #[test]
+        fn junk_bytes_are_an_error(bytes: Vec<u8>) {
+            prop_assert!(Board::decode(&bytes).is_err());
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Where a board lives in the key-value store: what the components must agree on.
+
+use crate::Millis;
+use serde::{Deserialize, Serialize};
+
+/// Name of the one board of a deployment.
+pub const BOARD: &str = "main";
+
+/// Key of the board's [`crate::Head`].
+pub const HEAD_KEY: &str = "b/main/head";
+
+/// Key of the encoded [`crate::Board`].
+pub const BODY_KEY: &str = "b/main/body";
+
+/// Key of the [`Failure`] of the last refresh; absent after a refresh that went well.
+pub const FAILURE_KEY: &str = "b/main/failure";
+
+/// How the last attempt to refresh the board failed. Until `retry_from` nobody tries again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// When it failed.
+    pub at: Millis,
+    /// When the next attempt may be made.
+    pub retry_from: Millis,
+    /// HTTP status of the last upstream that answered.
+    pub status: Option<u16>,
+    /// The last upstream that was tried.
+    pub provider: String,
+    /// What went wrong, in a word: `timeout`, `rate_limited`.
+    pub outcome: String,
+}
+
+impl Failure {
+    /// Its stored form.
+    pub fn encode(&self) -> Vec<u8> {
+        // A struct of numbers and strings always serialises.
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// Reads the stored form; None for anything else.
+    pub fn decode(bytes: &[u8]) -> Option<Failure> {
+        serde_json::from_slice(bytes).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reads_back_and_junk_does_not() {
+        let failure = Failure {
+            at: Millis(5),
+            retry_from: Millis(10_005),
+            status: Some(429),
+            provider: "coingecko".into(),
+            outcome: "rate_limited".into(),
+        };
+        assert_eq!(Failure::decode(&failure.encode()), Some(failure));
+        assert_eq!(Failure::decode(b"{}"), None);
+        assert_eq!(Failure::decode(b"\xff"), None);
+    }
+}
