@@ -1,0 +1,119 @@
+# `make up` runs the app, `make test` tests it, `make help` lists the rest.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# Where the app is served, and extra arguments for `runtime-host up`.
+LISTEN ?= 127.0.0.1:3000
+ARGS ?=
+
+COMPONENTS := rates providers health metrics site
+GUESTS := guest-modern guest-classic
+WASM := --release --target wasm32-wasip2
+# Quick to build and as fast to run as a release build; see [profile.local] in Cargo.toml.
+NATIVE := --profile local
+BIN := target/local
+
+.PHONY: help
+help: ## List what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	echo
+	echo "  make up LIVE=1           real upstreams instead of the market simulator"
+	echo "  make up LISTEN=0.0.0.0:8080 ARGS='--variable currencies=USD,EUR'"
+
+.PHONY: up
+up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated market as upstream
+	@arguments=(--listen $(LISTEN) --variable commit=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
+	simulator=
+	trap '[[ -z $$simulator ]] || kill $$simulator 2>/dev/null || true' EXIT
+	if [[ -z "$(LIVE)" ]]; then
+	    mkdir -p .spin
+	    # Without its own store the simulator's prices would be served as real ones later.
+	    $(BIN)/market-simulator --listen 127.0.0.1:0 > .spin/market.txt &
+	    simulator=$$!
+	    market=
+	    for _ in {1..100}; do
+	        market=$$(grep -om1 'http://127.0.0.1:[0-9]*' .spin/market.txt || true)
+	        [[ -z $$market ]] || break
+	        kill -0 $$simulator 2>/dev/null || { echo "The market simulator did not start." >&2; exit 1; }
+	        sleep 0.05
+	    done
+	    arguments+=(--state-dir .spin/simulated
+	        --variable source_name=simulator --variable other_upstream=$$market
+	        --variable coingecko_url=$$market/coingecko
+	        --variable coinbase_url=$$market/coinbase
+	        --variable kraken_url=$$market/kraken)
+	    echo "The market is simulated on $$market: open it to make its providers fail."
+	fi
+	(
+	    # Tell what to try as soon as the port answers.
+	    host=$(LISTEN); port=$${host##*:}
+	    for _ in {1..600}; do
+	        sleep 0.1
+	        kill -0 $$$$ 2>/dev/null || exit 0
+	        (: < /dev/tcp/127.0.0.1/$$port) 2>/dev/null || continue
+	        echo
+	        echo "Try:"
+	        echo "  curl -i http://127.0.0.1:$$port/v1/rates/BTC/USD"
+	        echo "  curl -i 'http://127.0.0.1:$$port/v1/convert?from=BTC&to=EUR&amount=0.1'"
+	        echo "  curl -i 'http://127.0.0.1:$$port/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur'"
+	        echo "  curl -i http://127.0.0.1:$$port/health     (also /ready, /metrics, /api/info)"
+	        echo "Ctrl-C stops everything."
+	        exit 0
+	    done
+	) &
+	$(BIN)/runtime-host up "$${arguments[@]}" $(ARGS)
+
+.PHONY: build
+build: setup components ## Build the components, the host and the market simulator
+	@echo "Building the host (some minutes the first time) …"
+	cargo build $(NATIVE) -p runtime-host -p market-simulator
+
+.PHONY: components
+components: setup ## Build the components
+	@echo "Building the components …"
+	cargo build $(WASM) $(addprefix -p ,$(COMPONENTS))
+
+.PHONY: guests
+guests: setup
+	@cargo build $(WASM) $(addprefix -p ,$(GUESTS))
+
+.PHONY: setup
+setup: ## Install the wasm target, if it is missing
+	@command -v cargo >/dev/null || { echo "Rust is missing: install rustup from https://rustup.rs" >&2; exit 1; }
+	command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
+	rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
+
+# What only the tests need: promtool to judge /metrics, and a CoinGecko client that isn't ours.
+.PHONY: packages
+packages:
+	@if ! command -v promtool >/dev/null; then
+	    as_root=; [[ $$(id -u) = 0 ]] || as_root=sudo
+	    $$as_root apt-get update -qq
+	    $$as_root apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+	fi
+	if [[ ! -x target/python/bin/python ]]; then
+	    python3 -m venv target/python
+	fi
+	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
+
+.PHONY: test
+test: build guests packages ## Run every test: unit, property and integration
+	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS))
+
+.PHONY: lint
+lint: setup ## Check the format, and clippy with warnings denied
+	@cargo fmt --all --check
+	cargo clippy $(NATIVE) --workspace --all-targets $(addprefix --exclude ,$(GUESTS)) -- -D warnings
+	cargo clippy $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS)) -- -D warnings
+
+.PHONY: sizes
+sizes: components ## Show the components' sizes
+	@cd target/wasm32-wasip2/release
+	wc -c $(addsuffix .wasm,$(COMPONENTS))
+
+.PHONY: clean
+clean: ## Remove what was built and stored
+	@cargo clean
+	rm -rf .spin
