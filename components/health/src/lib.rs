@@ -1,1 +1,55 @@
-//! Component: /health, /healthz, /ready.
+//! Component: /health, /healthz and /ready.
+//!
+//! Liveness touches nothing; readiness reads the store once; health tells a person what works.
+
+mod checks;
+
+use bytes::Bytes;
+use edge_rates_kit::answer::Answer;
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::Request;
+use edge_rates_kit::serving::{Routed, other_method};
+use edge_rates_kit::spin::{self, World};
+use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
+use spin_sdk::http::FullBody;
+use spin_sdk::http_service;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+    spin::serve(request, async |world, _, request| {
+        route(world, request).await
+    })
+    .await
+}
+
+async fn route(world: &World, request: &Request) -> Routed {
+    let segments = request.segments();
+    let route = match segments.as_slice() {
+        ["healthz"] => "/healthz",
+        ["ready"] => "/ready",
+        ["health"] => "/health",
+        _ => {
+            let unknown = Problem::unknown_path(request.path());
+            return Routed::new("other", request, Err(unknown));
+        }
+    };
+    if let Some(answer) = other_method(request) {
+        return Routed::new(route, request, answer);
+    }
+    let mut answer = match route {
+        "/healthz" => Answer::json(r#"{"status":"ok"}"#),
+        "/ready" => checks::ready(world).await,
+        _ => checks::health(world).await,
+    };
+    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Routed::new(route, request, Ok(answer))
+}
+
+/// 200 or 503 with a JSON body.
+fn verdict(is_good: bool, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Answer::json(body);
+    if !is_good {
+        answer = answer.with_status(StatusCode::SERVICE_UNAVAILABLE);
+    }
+    answer
+}

@@ -1,1 +1,48 @@
-//! How a component talks to the world: store, clock, outbound HTTP, answers, metrics.
+//! How a component talks to the world, and how it answers.
+//!
+//! Every capability is one small trait: [`store::Store`], [`clock::Clock`], [`outbound::Outbound`],
+//! [`random::Random`], [`background::Background`], [`variables::Variables`]. Logic is written
+//! against the traits, so that it can be tested natively with a [`fake::World`]; [`spin::World`]
+//! implements them with what Spin offers.
+//!
+//! The other half is HTTP: [`request`] reads what came in, [`answer`], [`problem`] and [`caching`]
+//! shape what goes out, [`recorder`] counts it.
+//!
+//! Nothing here knows about rates: that is the components' business.
+
+pub mod answer;
+pub mod background;
+pub mod caching;
+pub mod clock;
+#[cfg(any(test, feature = "fake"))]
+pub mod fake;
+pub mod log;
+pub mod outbound;
+pub mod problem;
+pub mod random;
+pub mod recorder;
+pub mod request;
+pub mod request_id;
+pub mod series;
+pub mod serving;
+pub mod spin;
+pub mod store;
+pub mod variables;
+
+use background::Background;
+use clock::Clock;
+use outbound::Outbound;
+use random::Random;
+use store::Store;
+use variables::Variables;
+
+/// Everything a component may be given.
+pub trait Capabilities:
+    Store + Clock + Outbound + Random + Background + Variables + Clone + 'static
+{
+}
+
+impl<W> Capabilities for W where
+    W: Store + Clock + Outbound + Random + Background + Variables + Clone + 'static
+{
+}

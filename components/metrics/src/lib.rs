@@ -1,1 +1,99 @@
-//! Component: /metrics and /api/metrics in Prometheus text.
+//! Component: /metrics and /api/metrics in Prometheus' text format.
+//!
+//! The numbers were counted by all components into the store; nothing is counted here but this
+//! component's own requests.
+
+mod exposition;
+mod reading;
+
+use bytes::Bytes;
+use edge_rates_kit::answer::Answer;
+use edge_rates_kit::clock::Clock;
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::recorder::Recorder;
+use edge_rates_kit::request::Request;
+use edge_rates_kit::serving::{Routed, other_method};
+use edge_rates_kit::spin::{self, World};
+use edge_rates_kit::store::Store;
+use edge_rates_kit::variables::Variables;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderValue, StatusCode};
+use reading::Scope;
+use spin_sdk::http::FullBody;
+use spin_sdk::http_service;
+
+#[http_service]
+async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+    spin::serve(request, async |world, recorder, request| {
+        route(world, recorder, request).await
+    })
+    .await
+}
+
+async fn route(world: &World, recorder: &Recorder, request: &Request) -> Routed {
+    let segments = request.segments();
+    let route = match segments.as_slice() {
+        ["metrics"] => "/metrics",
+        ["api", "metrics"] => "/api/metrics",
+        _ => {
+            let unknown = Problem::unknown_path(request.path());
+            return Routed::new("other", request, Err(unknown));
+        }
+    };
+    if let Some(answer) = other_method(request) {
+        return Routed::new(route, request, answer);
+    }
+    // What this instance has counted is exact in its own answer.
+    recorder.flush(world).await;
+    let answer = metrics(world, request).await;
+    Routed::new(route, request, answer)
+}
+
+/// The whole exposition.
+async fn metrics<W: Store + Clock + Variables>(
+    world: &W,
+    request: &Request,
+) -> Result<Answer, Problem> {
+    let scope = scope(world, request).await?;
+    let cells = reading::cells(world, &scope).await;
+    let head = reading::head(world).await;
+    let (cells, head) = match (cells, head) {
+        (Ok(cells), Ok(head)) => (cells, head),
+        (Err(_), _) | (_, Err(_)) => {
+            return Err(Problem::unavailable(
+                "The store that holds the counters can't be read at the moment; try again.".into(),
+                5,
+            ));
+        }
+    };
+    let commit = world.variable("commit").await;
+    let commit = commit.as_deref().unwrap_or("unknown");
+    let mut families = exposition::counted(&cells);
+    families.push(exposition::build_info(env!("CARGO_PKG_VERSION"), commit));
+    families.extend(head.map(|head| exposition::board_age(&head, world.now())));
+    let text = exposition::encode(&families).map_err(Problem::misconfigured)?;
+    let mut answer = Answer::new(StatusCode::OK).with_body(text);
+    answer.set(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
+    );
+    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(answer)
+}
+
+async fn scope<W: Variables>(world: &W, request: &Request) -> Result<Scope, Problem> {
+    request.query().expect(&["scope"])?;
+    match request.query().first("scope") {
+        None | Some("replica") => {
+            let replica = world.variable("replica").await;
+            Ok(Scope::Replica(
+                replica.unwrap_or_else(|_| String::from("local")),
+            ))
+        }
+        Some("app") => Ok(Scope::App),
+        Some(_) => Err(Problem::parameter(
+            "scope",
+            "`scope` is `replica` (this replica's counters, the default) or `app` (their sum over all replicas).".into(),
+        )),
+    }
+}

@@ -1,0 +1,196 @@
+//! What readiness and health look at.
+
+use crate::verdict;
+use edge_rates_kit::answer::{Answer, rfc3339};
+use edge_rates_kit::clock::Clock;
+use edge_rates_kit::store::Store;
+use edge_rates_quotes::stored::{FAILURE_KEY, Failure, HEAD_KEY};
+use edge_rates_quotes::{Head, Millis};
+use futures::future::{Either, select};
+use http::HeaderValue;
+use http::header::RETRY_AFTER;
+use serde_json::{Value, json};
+use std::pin::pin;
+use std::time::Duration;
+
+/// A store that takes longer is as good as none for a client of the cached path.
+const READY_DEADLINE: Duration = Duration::from_millis(80);
+
+/// A person can wait longer than a probe.
+const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Readiness: can the store be read? An upstream that is down changes nothing, otherwise all
+/// replicas would leave their Service together.
+pub(crate) async fn ready<W: Store + Clock>(world: &W) -> Answer {
+    match read(world, HEAD_KEY, READY_DEADLINE).await {
+        Ok(_) => verdict(true, r#"{"ready":true}"#),
+        Err(_) => retry_soon(verdict(false, r#"{"ready":false}"#)),
+    }
+}
+
+/// Health: what works and what doesn't, for people and dashboards.
+pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
+    let head = read(world, HEAD_KEY, HEALTH_DEADLINE).await;
+    let failure = read(world, FAILURE_KEY, HEALTH_DEADLINE).await;
+    let (head, failure) = match (head, failure) {
+        (Ok(head), Ok(failure)) => (head, failure),
+        (Err(reason), _) | (_, Err(reason)) => {
+            let body = json!({
+                "status": "degraded",
+                "checks": {"store": {"status": "failing", "detail": reason}},
+            });
+            return retry_soon(verdict(false, body.to_string()));
+        }
+    };
+    let now = world.now();
+    let head = head.and_then(|bytes| Head::decode(&bytes).ok());
+    let failure = failure.and_then(|bytes| Failure::decode(&bytes));
+    let is_refused = head.as_ref().is_some_and(|head| now >= head.refused_from);
+    let status = if failure.is_some() || is_refused {
+        "degraded"
+    } else {
+        "ok"
+    };
+    let body = json!({
+        "status": status,
+        "checks": {
+            "store": {"status": "ok"},
+            "board": board(head.as_ref(), now),
+            "upstream": upstream(failure.as_ref()),
+        },
+    });
+    verdict(true, body.to_string())
+}
+
+fn board(head: Option<&Head>, now: Millis) -> Value {
+    let Some(head) = head else {
+        return json!({"status": "empty", "detail": "The first request for a rate fetches it."});
+    };
+    let status = if now >= head.refused_from {
+        "refused"
+    } else if now >= head.fresh_until {
+        "due"
+    } else {
+        "fresh"
+    };
+    json!({
+        "status": status,
+        "version": head.version.to_string(),
+        "source": head.source,
+        "as_of": rfc3339(head.fetched),
+        "age_seconds": now.since(head.fetched) / 1000,
+    })
+}
+
+fn upstream(failure: Option<&Failure>) -> Value {
+    match failure {
+        None => json!({"status": "ok"}),
+        Some(failure) => json!({
+            "status": "failing",
+            "provider": failure.provider,
+            "outcome": failure.outcome,
+            "since": rfc3339(failure.at),
+            "retry_from": rfc3339(failure.retry_from),
+        }),
+    }
+}
+
+fn retry_soon(mut answer: Answer) -> Answer {
+    answer.set(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer
+}
+
+/// Reads a key, but waits no longer than `deadline`.
+async fn read<W: Store + Clock>(
+    world: &W,
+    key: &str,
+    deadline: Duration,
+) -> Result<Option<Vec<u8>>, String> {
+    let reading = pin!(world.get(key));
+    let waiting = pin!(world.sleep(deadline));
+    match select(reading, waiting).await {
+        Either::Left((result, _)) => result.map_err(|error| error.to_string()),
+        Either::Right(((), _)) => Err(format!(
+            "the store did not answer within {} ms",
+            deadline.as_millis()
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge_rates_kit::fake::World;
+    use edge_rates_quotes::Policy;
+    use futures::executor::block_on;
+
+    fn body(answer: &Answer) -> Value {
+        serde_json::from_slice(answer.body()).unwrap()
+    }
+
+    fn store_board(world: &World) {
+        let head = Policy::new(300_000, 0, 60_000, 86_400_000).unwrap().head(
+            "v1".parse().unwrap(),
+            world.now(),
+            120,
+            "coingecko",
+            0,
+        );
+        block_on(world.set(HEAD_KEY, &head.encode())).unwrap();
+    }
+
+    #[test]
+    fn an_empty_store_is_ready_and_well() {
+        let world = World::new();
+        assert_eq!(block_on(ready(&world)).status(), 200);
+        let answer = block_on(health(&world));
+        assert_eq!(answer.status(), 200);
+        assert_eq!(body(&answer)["status"], "ok");
+        assert_eq!(body(&answer)["checks"]["board"]["status"], "empty");
+    }
+
+    #[test]
+    fn a_broken_store_is_neither() {
+        let world = World::new();
+        world.break_store(true);
+        let answer = block_on(ready(&world));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.body().as_ref(), br#"{"ready":false}"#);
+        let answer = block_on(health(&world));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(body(&answer)["checks"]["store"]["status"], "failing");
+    }
+
+    #[test]
+    fn a_failing_upstream_degrades_health_but_not_readiness() {
+        let world = World::new();
+        store_board(&world);
+        world.advance(Duration::from_secs(400));
+        let failure = Failure {
+            at: world.now(),
+            retry_from: world.now(),
+            status: None,
+            provider: "kraken".into(),
+            outcome: "timeout".into(),
+        };
+        block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
+        assert_eq!(block_on(ready(&world)).status(), 200);
+        let answer = block_on(health(&world));
+        assert_eq!(answer.status(), 200);
+        let body = body(&answer);
+        assert_eq!(body["status"], "degraded");
+        assert_eq!(body["checks"]["board"]["status"], "due");
+        assert_eq!(body["checks"]["board"]["age_seconds"], 400);
+        assert_eq!(body["checks"]["upstream"]["provider"], "kraken");
+    }
+
+    #[test]
+    fn a_board_past_its_limit_is_said_to_be_refused() {
+        let world = World::new();
+        store_board(&world);
+        world.advance(Duration::from_secs(90_000));
+        let body = body(&block_on(health(&world)));
+        assert_eq!(body["status"], "degraded");
+        assert_eq!(body["checks"]["board"]["status"], "refused");
+    }
+}

@@ -1,0 +1,227 @@
+//! A world for native tests: a store in memory, a clock that is set, an outbound side that
+//! answers what the test scripted.
+
+use crate::background::Background;
+use crate::clock::Clock;
+use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
+use crate::random::Random;
+use crate::store::{Store, StoreError};
+use crate::variables::{VariableError, Variables};
+use edge_rates_quotes::Millis;
+use futures::future::LocalBoxFuture;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+type Upstream = Box<dyn FnMut(&OutboundRequest) -> Result<OutboundResponse, OutboundError>>;
+
+struct State {
+    values: RefCell<BTreeMap<String, Vec<u8>>>,
+    counters: RefCell<BTreeMap<String, i64>>,
+    variables: RefCell<BTreeMap<String, String>>,
+    is_broken: Cell<bool>,
+    on_increment: RefCell<Option<Box<dyn FnOnce()>>>,
+    now: Cell<Millis>,
+    slept: Cell<Duration>,
+    random: Cell<u64>,
+    upstream: RefCell<Upstream>,
+    sent: RefCell<Vec<OutboundRequest>>,
+    background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+}
+
+/// The fake; clones share their state.
+#[derive(Clone)]
+pub struct World(Rc<State>);
+
+impl Default for World {
+    fn default() -> World {
+        World::new()
+    }
+}
+
+impl World {
+    /// An empty store, a clock at a fixed time, an upstream that can't be reached.
+    pub fn new() -> World {
+        World(Rc::new(State {
+            values: RefCell::default(),
+            counters: RefCell::default(),
+            variables: RefCell::default(),
+            is_broken: Cell::new(false),
+            on_increment: RefCell::default(),
+            now: Cell::new(Millis(1_795_225_200_000)),
+            slept: Cell::new(Duration::ZERO),
+            random: Cell::new(0x9e37_79b9_7f4a_7c15),
+            upstream: RefCell::new(Box::new(|_| {
+                Err(OutboundError::Connection("no upstream was scripted".into()))
+            })),
+            sent: RefCell::default(),
+            background: RefCell::default(),
+        }))
+    }
+
+    /// Moves the wall clock.
+    pub fn advance(&self, by: Duration) {
+        let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0
+            .now
+            .set(Millis(self.0.now.get().0.saturating_add(by)));
+    }
+
+    /// Scripts what upstreams answer.
+    pub fn upstream(
+        &self,
+        answer: impl FnMut(&OutboundRequest) -> Result<OutboundResponse, OutboundError> + 'static,
+    ) {
+        *self.0.upstream.borrow_mut() = Box::new(answer);
+    }
+
+    /// Requests sent upstream so far.
+    pub fn sent(&self) -> Vec<OutboundRequest> {
+        self.0.sent.borrow().clone()
+    }
+
+    /// Makes every store operation fail, or work again.
+    pub fn break_store(&self, is_broken: bool) {
+        self.0.is_broken.set(is_broken);
+    }
+
+    /// Runs `then` in the middle of the next increment.
+    pub fn on_next_increment(&self, then: impl FnOnce() + 'static) {
+        *self.0.on_increment.borrow_mut() = Some(Box::new(then));
+    }
+
+    /// Sets a variable.
+    pub fn set_variable(&self, name: &str, value: &str) {
+        self.0
+            .variables
+            .borrow_mut()
+            .insert(name.to_owned(), value.to_owned());
+    }
+
+    /// A counter's value, if it was ever incremented.
+    pub fn counter(&self, key: &str) -> Option<i64> {
+        self.0.counters.borrow().get(key).copied()
+    }
+
+    /// A stored value.
+    pub fn value(&self, key: &str) -> Option<Vec<u8>> {
+        self.0.values.borrow().get(key).cloned()
+    }
+
+    /// Runs background work until none is left.
+    pub async fn run_background(&self) {
+        loop {
+            let work = self.0.background.take();
+            if work.is_empty() {
+                return;
+            }
+            futures::future::join_all(work).await;
+        }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        if self.0.is_broken.get() {
+            return Err(StoreError::Failed("broken by the test".into()));
+        }
+        Ok(())
+    }
+}
+
+impl Store for World {
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.check()?;
+        Ok(self.value(key))
+    }
+
+    async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
+        self.check()?;
+        self.0
+            .values
+            .borrow_mut()
+            .insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), StoreError> {
+        self.check()?;
+        self.0.values.borrow_mut().remove(key);
+        self.0.counters.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn keys(&self) -> Result<Vec<String>, StoreError> {
+        self.check()?;
+        let values = self.0.values.borrow();
+        let counters = self.0.counters.borrow();
+        Ok(values.keys().chain(counters.keys()).cloned().collect())
+    }
+
+    async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
+        self.check()?;
+        let sum = {
+            let mut counters = self.0.counters.borrow_mut();
+            let sum = counters.entry(key.to_owned()).or_insert(0);
+            *sum += delta;
+            *sum
+        };
+        let then = self.0.on_increment.take();
+        if let Some(then) = then {
+            then();
+        }
+        Ok(sum)
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> Millis {
+        self.0.now.get()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.slept.get()
+    }
+
+    /// Sleeping takes no time, but moves both clocks.
+    async fn sleep(&self, duration: Duration) {
+        self.advance(duration);
+        self.0.slept.set(self.0.slept.get() + duration);
+    }
+}
+
+impl Random for World {
+    /// A Weyl sequence: repeatable, never twice the same.
+    fn bits(&self) -> u64 {
+        let next = self.0.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.random.set(next);
+        next
+    }
+}
+
+impl Outbound for World {
+    async fn send(
+        &self,
+        request: &OutboundRequest,
+        _limits: &Limits,
+    ) -> Result<OutboundResponse, OutboundError> {
+        self.0.sent.borrow_mut().push(request.clone());
+        (self.0.upstream.borrow_mut())(request)
+    }
+}
+
+impl Background for World {
+    fn spawn(&self, work: impl Future<Output = ()> + 'static) {
+        self.0.background.borrow_mut().push(Box::pin(work));
+    }
+}
+
+impl Variables for World {
+    async fn variable(&self, name: &str) -> Result<String, VariableError> {
+        let value = self.0.variables.borrow().get(name).cloned();
+        value.ok_or_else(|| VariableError {
+            name: name.to_owned(),
+            reason: "the test did not set it".into(),
+        })
+    }
+}

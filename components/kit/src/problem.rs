@@ -1,0 +1,202 @@
+//! Problem details for HTTP APIs (RFC 9457): what went wrong, where, and what to do.
+//!
+//! A problem never shows internals: no paths of the machine, no keys, no upstream bodies.
+
+use crate::answer::Answer;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, StatusCode};
+use serde::Serialize;
+
+/// An answer that is an error.
+// Boxed, so that a `Result` which is hardly ever an error stays small.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem(Box<Details>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Details {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
+    detail: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    instance: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameter: Option<String>,
+    #[serde(skip)]
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+fn as_number<S: serde::Serializer>(status: &StatusCode, out: S) -> Result<S::Ok, S::Error> {
+    out.serialize_u16(status.as_u16())
+}
+
+impl Problem {
+    fn new(status: StatusCode, kind: &'static str, title: &'static str, detail: String) -> Problem {
+        Problem(Box::new(Details {
+            kind,
+            title,
+            status,
+            detail,
+            instance: String::new(),
+            parameter: None,
+            headers: Vec::new(),
+        }))
+    }
+
+    /// 404: no route of that path.
+    pub fn unknown_path(path: &str) -> Problem {
+        Problem::new(
+            StatusCode::NOT_FOUND,
+            "about:blank",
+            "Not Found",
+            format!(
+                "Nothing is served at {}. GET / lists the routes.",
+                shortened(path)
+            ),
+        )
+    }
+
+    /// 404: the path names something that is not served. `kind` is the problem type's URI.
+    pub fn unknown(
+        kind: &'static str,
+        title: &'static str,
+        parameter: &str,
+        detail: String,
+    ) -> Problem {
+        let mut problem = Problem::new(StatusCode::NOT_FOUND, kind, title, detail);
+        problem.0.parameter = Some(parameter.to_owned());
+        problem
+    }
+
+    /// 405 with the methods that are allowed, such as "GET, HEAD, OPTIONS".
+    pub fn method_not_allowed(method: &str, allowed: &'static str) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "about:blank",
+            "Method Not Allowed",
+            format!(
+                "{} is not possible here; use one of {allowed}.",
+                shortened(method)
+            ),
+        );
+        problem
+            .0
+            .headers
+            .push((ALLOW, HeaderValue::from_static(allowed)));
+        problem
+    }
+
+    /// 422: a parameter is missing, unknown, repeated, or its value makes no sense.
+    pub fn parameter(name: &str, detail: String) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "urn:edge-rates:problem:parameter",
+            "Invalid parameter",
+            detail,
+        );
+        problem.0.parameter = Some(shortened(name));
+        problem
+    }
+
+    /// 503 with the seconds after which a retry makes sense (RFC 9110 §10.2.3).
+    pub fn unavailable(detail: String, retry_after_seconds: u64) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "about:blank",
+            "Service Unavailable",
+            detail,
+        );
+        problem
+            .0
+            .headers
+            .push((RETRY_AFTER, HeaderValue::from(retry_after_seconds.max(1))));
+        problem
+    }
+
+    /// 500: a fault of this deployment that its operator has to mend; the log says more.
+    pub fn misconfigured(detail: String) -> Problem {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "urn:edge-rates:problem:misconfigured",
+            "Misconfigured",
+            detail,
+        )
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status
+    }
+
+    /// What happened and what to do, in a sentence.
+    pub fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Adds a header of this problem's answer.
+    #[must_use]
+    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
+        self.0.headers.push((name, value));
+        self
+    }
+
+    /// The problem as an answer; `path` is the request's, for the `instance` member.
+    pub fn into_answer(mut self, path: &str) -> Answer {
+        self.0.instance = shortened(path);
+        let mut answer = Answer::new(self.0.status);
+        answer.set(
+            CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        for (name, value) in self.0.headers.drain(..) {
+            answer.set(name, value);
+        }
+        // A struct of strings and numbers always serialises.
+        answer.with_body(serde_json::to_vec(&self.0).unwrap_or_default())
+    }
+}
+
+/// A client's text, cut to a length that fits a sentence.
+pub fn shortened(text: &str) -> String {
+    const LONGEST: usize = 120;
+    if text.chars().count() <= LONGEST {
+        return text.to_owned();
+    }
+    let mut cut: String = text.chars().take(LONGEST).collect();
+    cut.push('…');
+    cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_names_the_parameter_and_forbids_storing() {
+        let answer = Problem::parameter("vs", "unknown currency".into()).into_answer("/v1/rates");
+        let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
+        assert_eq!(body["status"], 422);
+        assert_eq!(body["parameter"], "vs");
+        assert_eq!(body["instance"], "/v1/rates");
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+    }
+
+    #[test]
+    fn a_503_always_says_when_to_come_back() {
+        let answer = Problem::unavailable("no board yet".into(), 0).into_answer("/");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+
+    #[test]
+    fn a_hostile_path_is_cut() {
+        let answer = Problem::unknown_path(&"x".repeat(10_000)).into_answer("/");
+        assert!(answer.body().len() < 600);
+    }
+}

@@ -1,0 +1,178 @@
+//! What came in, read once: method, path, query parameters, headers, identity.
+
+use crate::problem::{Problem, shortened};
+use crate::random::Random;
+use crate::request_id::RequestId;
+use http::{HeaderMap, Method};
+
+/// An incoming request without its body: no route takes one yet.
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    path: String,
+    query: Query,
+    headers: HeaderMap,
+    id: RequestId,
+}
+
+impl Request {
+    /// Reads the head of a request.
+    pub fn read(head: http::request::Parts, random: &impl Random) -> Request {
+        let id = RequestId::of(&head.headers, random);
+        Request {
+            method: head.method,
+            path: head.uri.path().to_owned(),
+            query: Query::parse(head.uri.query().unwrap_or_default()),
+            headers: head.headers,
+            id,
+        }
+    }
+
+    /// Request method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// Path as it came.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The path's segments; slashes at its end don't matter.
+    pub fn segments(&self) -> Vec<&str> {
+        self.path.trim_end_matches('/').split('/').skip(1).collect()
+    }
+
+    /// Query parameters.
+    pub fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// A header's text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Who this request is.
+    pub fn id(&self) -> &RequestId {
+        &self.id
+    }
+}
+
+/// Query parameters in the order they came, percent-decoded
+/// (application/x-www-form-urlencoded of the URL standard).
+#[derive(Debug, Default)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    fn parse(text: &str) -> Query {
+        Query(
+            form_urlencoded::parse(text.as_bytes())
+                .into_owned()
+                .collect(),
+        )
+    }
+
+    /// The value of `name`, the first one if it is repeated.
+    pub fn first(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        Some(value)
+    }
+
+    /// The value of `name`, which must be there.
+    ///
+    /// # Errors
+    /// A 422 problem that names the parameter and shows `example`.
+    pub fn required(&self, name: &str, example: &str) -> Result<&str, Problem> {
+        self.first(name).ok_or_else(|| {
+            Problem::parameter(name, format!("`{name}` is missing; for example {example}."))
+        })
+    }
+
+    /// Checks that nothing but `known` was given, and each at most once.
+    ///
+    /// # Errors
+    /// A 422 problem that names the parameter, and the nearest known one.
+    pub fn expect(&self, known: &[&str]) -> Result<(), Problem> {
+        for (index, (name, _)) in self.0.iter().enumerate() {
+            if !known.contains(&name.as_str()) {
+                return Err(Problem::parameter(name, unknown_parameter(name, known)));
+            }
+            if self
+                .0
+                .iter()
+                .take(index)
+                .any(|(earlier, _)| earlier == name)
+            {
+                return Err(Problem::parameter(
+                    name,
+                    format!(
+                        "`{name}` was given more than once; give it once, with commas between values."
+                    ),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown_parameter(name: &str, known: &[&str]) -> String {
+    let name_shown = shortened(name);
+    if known.is_empty() {
+        return format!("`{name_shown}` is not known here: this route takes no parameters.");
+    }
+    let near = known
+        .iter()
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(candidate, &name_shown),
+                candidate,
+            )
+        })
+        .min()
+        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3));
+    match near {
+        Some((_, candidate)) => {
+            format!("`{name_shown}` is not known here; did you mean `{candidate}`?")
+        }
+        None => format!(
+            "`{name_shown}` is not known here; known are {}.",
+            known.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_parameter_is_named_with_the_nearest_known_one() {
+        let problem = Query::parse("amuont=1")
+            .expect(&["from", "to", "amount"])
+            .unwrap_err();
+        assert_eq!(problem.status(), 422);
+        assert!(
+            problem.detail().contains("did you mean `amount`?"),
+            "{}",
+            problem.detail()
+        );
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_refused() {
+        let problem = Query::parse("vs=usd&vs=eur").expect(&["vs"]).unwrap_err();
+        assert!(
+            problem.detail().contains("more than once"),
+            "{}",
+            problem.detail()
+        );
+    }
+
+    #[test]
+    fn values_are_percent_decoded() {
+        let query = Query::parse("ids=bitcoin%2Cethereum&x=a+b");
+        assert_eq!(query.first("ids"), Some("bitcoin,ethereum"));
+        assert_eq!(query.first("x"), Some("a b"));
+    }
+}

@@ -1,0 +1,69 @@
+//! From a request's head to its answer: what every component does around its own logic.
+
+use crate::Capabilities;
+use crate::answer::{self, Answer};
+use crate::problem::Problem;
+use crate::recorder::Recorder;
+use crate::request::Request;
+use crate::series::{HTTP_DURATION, HTTP_REQUESTS};
+use http::Method;
+use std::rc::Rc;
+
+/// Methods of a route that is only read.
+pub const READ: &str = "GET, HEAD, OPTIONS";
+
+/// An answer and the route it belongs to.
+pub struct Routed {
+    /// Name of the route for metrics, from a fixed set: `/v1/rates/{base}/{quote}`.
+    pub route: &'static str,
+    /// What the client gets.
+    pub answer: Answer,
+}
+
+impl Routed {
+    /// An answer of `route`, where a problem is one too.
+    pub fn new(route: &'static str, request: &Request, result: Result<Answer, Problem>) -> Routed {
+        let answer = result.unwrap_or_else(|problem| problem.into_answer(request.path()));
+        Routed { route, answer }
+    }
+}
+
+/// Answers a request by `handle`, which is asked for GET and HEAD only, and counts it.
+///
+/// OPTIONS and methods that no route has are answered here.
+pub async fn serve<W: Capabilities>(
+    world: &W,
+    recorder: &Rc<Recorder>,
+    head: http::request::Parts,
+    handle: impl AsyncFnOnce(&Request) -> Routed,
+) -> Answer {
+    let started = world.elapsed();
+    let request = Request::read(head, world);
+    let mut routed = handle(&request).await;
+    let method = match *request.method() {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::OPTIONS => "OPTIONS",
+        Method::POST => "POST",
+        _ => "other",
+    };
+    routed.answer = routed.answer.for_request(&request);
+    let status = routed.answer.status();
+    recorder.count(&HTTP_REQUESTS, &[method, routed.route, status.as_str()]);
+    let took = world.elapsed().saturating_sub(started);
+    recorder.observe(&HTTP_DURATION, &[method, routed.route], took);
+    recorder.flush_soon(world);
+    routed.answer
+}
+
+/// What a route that is only read answers to methods other than GET and HEAD, if that is asked.
+pub fn other_method(request: &Request) -> Option<Result<Answer, Problem>> {
+    match *request.method() {
+        Method::GET | Method::HEAD => None,
+        Method::OPTIONS => Some(Ok(answer::options(READ))),
+        _ => Some(Err(Problem::method_not_allowed(
+            request.method().as_str(),
+            READ,
+        ))),
+    }
+}

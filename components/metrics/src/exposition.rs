@@ -1,0 +1,155 @@
+//! Turns counters into Prometheus' text format 0.0.4.
+
+use crate::reading::{Cells, Series};
+use edge_rates_kit::series::{FAMILIES, Family};
+use edge_rates_quotes::{Head, Millis};
+use prometheus::TextEncoder;
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType,
+};
+
+const MICROS_PER_SECOND: f64 = 1_000_000.0;
+
+/// The families that have been counted.
+pub(crate) fn counted(cells: &Cells) -> Vec<MetricFamily> {
+    let counted = FAMILIES.iter().filter_map(|family| {
+        let series = cells.get(family.name)?;
+        let metrics = series
+            .iter()
+            .map(|(labels, series)| metric(family, labels, series))
+            .collect();
+        let kind = if family.buckets_us.is_empty() {
+            MetricType::COUNTER
+        } else {
+            MetricType::HISTOGRAM
+        };
+        Some(of(family.name, family.help, kind, metrics))
+    });
+    counted.collect()
+}
+
+/// Which build this is; the value is always 1.
+pub(crate) fn build_info(version: &str, commit: &str) -> MetricFamily {
+    let labels = [("version", version), ("commit", commit)];
+    gauge(
+        "edge_rates_build_info",
+        "The build that answers.",
+        labels.map(|(name, value)| label(name, value)).into(),
+        1.0,
+    )
+}
+
+/// How long ago the stored board was fetched.
+pub(crate) fn board_age(head: &Head, now: Millis) -> MetricFamily {
+    let seconds = now.since(head.fetched) as f64 / 1000.0;
+    gauge(
+        "rates_board_age_seconds",
+        "Time since the stored board was fetched.",
+        Vec::new(),
+        seconds,
+    )
+}
+
+/// The text of `families`.
+///
+/// # Errors
+/// A sentence, if a family has no series: a bug of this component.
+pub(crate) fn encode(families: &[MetricFamily]) -> Result<String, String> {
+    TextEncoder::new()
+        .encode_to_string(families)
+        .map_err(|error| format!("The metrics can't be encoded: {error}."))
+}
+
+fn metric(family: &Family, labels: &[String], series: &Series) -> Metric {
+    let pairs = family
+        .labels
+        .iter()
+        .zip(labels)
+        .map(|(name, value)| label(name, value))
+        .collect();
+    let mut metric = Metric::from_label(pairs);
+    if family.buckets_us.is_empty() {
+        let mut counter = Counter::default();
+        counter.set_value(series.count as f64);
+        metric.set_counter(counter);
+    } else {
+        metric.set_histogram(histogram(family, series));
+    }
+    metric
+}
+
+fn histogram(family: &Family, series: &Series) -> Histogram {
+    let mut cumulative = 0;
+    let mut buckets = Vec::with_capacity(family.buckets_us.len());
+    for (index, bound) in family.buckets_us.iter().enumerate() {
+        cumulative += series.buckets.get(&index).copied().unwrap_or(0);
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(*bound as f64 / MICROS_PER_SECOND);
+        bucket.set_cumulative_count(cumulative);
+        buckets.push(bucket);
+    }
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(buckets);
+    // The encoder writes the +Inf bucket from the count.
+    histogram.set_sample_count(series.buckets.values().sum());
+    histogram.set_sample_sum(series.sum_us as f64 / MICROS_PER_SECOND);
+    histogram
+}
+
+fn gauge(name: &str, help: &str, labels: Vec<LabelPair>, value: f64) -> MetricFamily {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::from_label(labels);
+    metric.set_gauge(gauge);
+    of(name, help, MetricType::GAUGE, vec![metric])
+}
+
+fn of(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics);
+    family
+}
+
+fn label(name: &str, value: &str) -> LabelPair {
+    let mut pair = LabelPair::default();
+    pair.set_name(name.to_owned());
+    pair.set_value(value.to_owned());
+    pair
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buckets_are_cumulative_and_end_with_the_count() {
+        let mut cells = Cells::new();
+        let series = Series {
+            count: 0,
+            buckets: [(0, 2), (3, 1), (14, 1)].into(),
+            sum_us: 11_004_000,
+        };
+        let labels = vec![String::from("GET"), String::from("/healthz")];
+        cells
+            .entry("http_request_duration_seconds")
+            .or_default()
+            .insert(labels, series);
+        let text = encode(&counted(&cells)).unwrap();
+        let line = |end: &str| {
+            let found = text.lines().find(|line| line.contains(end));
+            found
+                .unwrap_or_else(|| panic!("no {end} in\n{text}"))
+                .to_owned()
+        };
+        assert!(line("le=\"0.0005\"").ends_with(" 2"), "{text}");
+        assert!(line("le=\"0.005\"").ends_with(" 3"), "{text}");
+        assert!(line("le=\"10\"").ends_with(" 3"), "{text}");
+        assert!(line("le=\"+Inf\"").ends_with(" 4"), "{text}");
+        assert!(line("_count{").ends_with(" 4"), "{text}");
+        assert!(line("_sum{").ends_with(" 11.004"), "{text}");
+        assert!(text.contains("# TYPE http_request_duration_seconds histogram"));
+    }
+}

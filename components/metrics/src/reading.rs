@@ -1,0 +1,114 @@
+//! Reads the counters back from the store.
+
+use edge_rates_kit::series::{Cell, Family, parse_cell_key, replica_prefix};
+use edge_rates_kit::store::{Store, StoreError};
+use edge_rates_quotes::Head;
+use edge_rates_quotes::stored::HEAD_KEY;
+use std::collections::BTreeMap;
+
+/// Whose counters are shown.
+pub(crate) enum Scope {
+    /// Those of one replica.
+    Replica(String),
+    /// The sum over all replicas that share the store.
+    App,
+}
+
+/// Counters of a family by label values.
+pub(crate) type Cells = BTreeMap<&'static str, BTreeMap<Vec<String>, Series>>;
+
+/// The numbers of one label set.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Series {
+    /// A counter's count.
+    pub(crate) count: u64,
+    /// Observations by bucket, not cumulative.
+    pub(crate) buckets: BTreeMap<usize, u64>,
+    /// Sum of observations in microseconds.
+    pub(crate) sum_us: u64,
+}
+
+/// Every counter within `scope`.
+pub(crate) async fn cells<W: Store>(world: &W, scope: &Scope) -> Result<Cells, StoreError> {
+    let mut cells = Cells::new();
+    for key in world.keys().await? {
+        let Some((family, labels, cell)) = counter(&key, scope) else {
+            continue;
+        };
+        let labels: Vec<String> = labels.into_iter().map(str::to_owned).collect();
+        let value = world.increment(&key, 0).await?;
+        let value = u64::try_from(value).unwrap_or(0);
+        let series = cells
+            .entry(family.name)
+            .or_default()
+            .entry(labels)
+            .or_default();
+        match cell {
+            Cell::Count => series.count += value,
+            Cell::SumMicros => series.sum_us += value,
+            Cell::Bucket(index) => *series.buckets.entry(index).or_default() += value,
+        }
+    }
+    Ok(cells)
+}
+
+fn counter<'a>(key: &'a str, scope: &Scope) -> Option<(&'static Family, Vec<&'a str>, Cell)> {
+    let rest = match scope {
+        Scope::Replica(replica) => key.strip_prefix(&replica_prefix(replica))?,
+        // A replica's name holds no slash: it is a pod's.
+        Scope::App => key.strip_prefix("m/")?.split_once('/')?.1,
+    };
+    parse_cell_key(rest)
+}
+
+/// The stored board's head, if there is a board.
+pub(crate) async fn head<W: Store>(world: &W) -> Result<Option<Head>, StoreError> {
+    let bytes = world.get(HEAD_KEY).await?;
+    Ok(bytes.and_then(|bytes| Head::decode(&bytes).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use edge_rates_kit::fake::World;
+    use edge_rates_kit::recorder::Recorder;
+    use edge_rates_kit::series::{HTTP_DURATION, HTTP_REQUESTS};
+    use futures::executor::block_on;
+    use std::time::Duration;
+
+    fn count(world: &World, replica: &str, times: usize) {
+        let recorder = Recorder::new(replica);
+        for _ in 0..times {
+            recorder.count(&HTTP_REQUESTS, &["GET", "/healthz", "200"]);
+        }
+        recorder.observe(
+            &HTTP_DURATION,
+            &["GET", "/healthz"],
+            Duration::from_millis(3),
+        );
+        block_on(recorder.flush(world));
+    }
+
+    #[test]
+    fn a_replica_sees_its_own_counters_and_the_app_their_sum() {
+        let world = World::new();
+        count(&world, "pod-1", 2);
+        count(&world, "pod-10", 5);
+        let labels: Vec<String> = ["GET", "/healthz", "200"].map(String::from).into();
+        for (scope, expected) in [
+            (Scope::Replica("pod-1".into()), 2),
+            (Scope::Replica("pod-10".into()), 5),
+            (Scope::App, 7),
+        ] {
+            let cells = block_on(cells(&world, &scope)).unwrap();
+            assert_eq!(cells["http_requests_total"][&labels].count, expected);
+        }
+    }
+
+    #[test]
+    fn other_keys_of_the_store_are_left_alone() {
+        let world = World::new();
+        block_on(world.set("b/main/head", b"not a counter")).unwrap();
+        assert!(block_on(cells(&world, &Scope::App)).unwrap().is_empty());
+    }
+}
