@@ -1,5 +1,5 @@
 //! Everything that one refresh yields. How old it may be is not known here: see
-//! [`freshness`](crate::freshness).
+//! [`freshness`](mod@crate::freshness).
 
 use crate::asset::Currency;
 use crate::millis::Millis;

@@ -1,8 +1,21 @@
-//! Prices, boards and how old they may be. Pure: no I/O, no clock, no randomness.
+//! Prices, boards and how old they may be. Pure: no I/O, no clock, no randomness of its own.
+//!
+//! - What is served: [`Asset`], [`Currency`], [`Catalogue`].
+//! - What is known: a [`Price`] keeps the digits it came with, a [`Quote`] is a price with its
+//!   time, a [`Board`] is what one refresh yields, a [`Head`] is the board's short summary.
+//! - What may be believed and for how long: [`plausibility`], [`freshness`](mod@freshness), and
+//!   the [`ticket`] that elects who refreshes.
+//! - What is answered: [`rate`] and [`convert`](fn@convert) on exact numbers, a [`Selection`] of
+//!   the board, and the [`etag`](mod@etag) of an answer.
+//!
+//! Values that exist are valid: text is checked where it becomes a type, and what comes out of
+//! the store is checked again. No binary fraction ever holds a price.
 
+pub mod amount;
 pub mod asset;
 pub mod board;
 pub mod catalogue;
+pub mod convert;
 mod decimal_text;
 pub mod etag;
 pub mod freshness;
@@ -11,17 +24,24 @@ pub mod millis;
 pub mod plausibility;
 pub mod price;
 pub mod quote;
+mod ratio;
+pub mod rounding;
+pub mod selection;
 pub mod stored;
 pub mod ticket;
 pub mod version;
 
+pub use amount::{Amount, AmountError};
 pub use asset::{Asset, Currency, Pair};
 pub use board::{Board, DecodeError};
 pub use catalogue::{Catalogue, CatalogueError};
+pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, round_price};
 pub use freshness::{Freshness, Policy, PolicyError, freshness};
 pub use head::Head;
 pub use millis::Millis;
 pub use price::{ArithmeticError, Price, PriceError};
 pub use quote::Quote;
+pub use rounding::{Precision, PrecisionError, Rounding, RoundingError};
+pub use selection::Selection;
 pub use ticket::TicketKey;
 pub use version::Version;

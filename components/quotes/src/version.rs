@@ -19,6 +19,15 @@ pub struct Version(u64);
 #[error("a version is a number in base 36 with lower-case digits")]
 pub struct VersionError;
 
+impl Version {
+    /// The version of a board fetched at `now` that replaces `replaced`: greater than that one
+    /// even if the clock went back.
+    pub fn next(now: Millis, replaced: Option<&Version>) -> Version {
+        let least = replaced.map_or(0, |version| version.0.saturating_add(1));
+        Version(now.0.max(least))
+    }
+}
+
 impl From<Millis> for Version {
     fn from(fetched: Millis) -> Version {
         Version(fetched.0)
@@ -80,6 +89,18 @@ mod tests {
         assert_eq!(Version::from(Millis(35)).to_string(), "z");
         assert_eq!(Version::from(Millis(36)).to_string(), "10");
         assert_eq!(Version::from(Millis(0)).to_string(), "0");
+    }
+
+    #[test]
+    fn a_replacement_is_later_even_if_the_clock_went_back() {
+        let replaced = Version::from(Millis(1_000));
+        assert!(Version::next(Millis(1_000), Some(&replaced)) > replaced);
+        assert!(Version::next(Millis(5), Some(&replaced)) > replaced);
+        assert_eq!(
+            Version::next(Millis(2_000), Some(&replaced)),
+            Version::from(Millis(2_000))
+        );
+        assert_eq!(Version::next(Millis(7), None), Version::from(Millis(7)));
     }
 
     #[test]

@@ -1,0 +1,267 @@
+//! From one thing to another: which prices make the rate, and the arithmetic on it.
+
+use crate::amount::Amount;
+use crate::asset::{Asset, Currency};
+use crate::board::Board;
+use crate::catalogue::Catalogue;
+use crate::millis::Millis;
+use crate::price::{ArithmeticError, Price};
+use crate::quote::Quote;
+use crate::ratio::Ratio;
+use crate::rounding::{Precision, Rounding};
+use thiserror::Error;
+
+/// The currency that most markets are in, so that a cross through it is nearest to a real price.
+const PREFERRED_VIA: &str = "USD";
+
+/// How a rate comes from the prices on the board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Path {
+    /// Both are the same: exactly 1.
+    Identity,
+    /// It is a price.
+    Direct,
+    /// It is 1 ÷ a price.
+    Inverse,
+    /// It is the ratio of two prices.
+    Cross {
+        /// What both prices have in common: a currency's code, or an asset's symbol.
+        via: String,
+    },
+}
+
+/// Units of one thing for one unit of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rate {
+    /// Symbol or code of what is given.
+    pub from: String,
+    /// Symbol or code of what is got.
+    pub to: String,
+    /// How the rate was found.
+    pub path: Path,
+    /// The time of the oldest price in it.
+    pub as_of: Millis,
+    numerator: Option<Price>,
+    denominator: Option<Price>,
+}
+
+/// An amount converted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Conversion {
+    /// The rate at full precision. The result is calculated from the exact rate, so where this
+    /// one is rounded, it may be off in the last digits.
+    pub rate: String,
+    /// The amount times the rate.
+    pub result: String,
+}
+
+/// Why there is no rate.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum ConvertError {
+    /// Neither an asset nor a currency of this deployment.
+    #[error("'{name}' is not served here{}", did_you_mean(.nearest.as_deref()))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What was probably meant.
+        nearest: Option<String>,
+    },
+    /// Both are known, but the board has no prices that lead from one to the other.
+    #[error("there are no prices at the moment that lead from {from} to {to}")]
+    NoRate {
+        /// Symbol or code of what is given.
+        from: String,
+        /// Symbol or code of what is got.
+        to: String,
+    },
+    /// A price in the rate can't be calculated with.
+    #[error(transparent)]
+    Arithmetic(#[from] ArithmeticError),
+}
+
+fn did_you_mean(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
+}
+
+/// The rate between two things, each named by an asset's symbol or id or by a currency's code.
+///
+/// The price itself is taken where there is one, then the inverse of the opposite price. Then
+/// two assets are crossed through a currency, USD or else the first that both are priced in,
+/// and two currencies through the first asset that is priced in both.
+///
+/// # Errors
+/// [`ConvertError`] if a name is not known or no prices lead from one to the other.
+pub fn rate(
+    board: &Board,
+    catalogue: &Catalogue,
+    from: &str,
+    to: &str,
+) -> Result<Rate, ConvertError> {
+    let (from, to) = (Unit::find(catalogue, from)?, Unit::find(catalogue, to)?);
+    let (path, numerator, denominator) = if from.name == to.name {
+        (Path::Identity, None, None)
+    } else if let Some(price) = quoted(board, from.asset, to.currency) {
+        (Path::Direct, Some(price), None)
+    } else if let Some(price) = quoted(board, to.asset, from.currency) {
+        (Path::Inverse, None, Some(price))
+    } else if let Some((via, numerator, denominator)) = cross(board, catalogue, &from, &to) {
+        let via = via.to_owned();
+        (Path::Cross { via }, Some(numerator), Some(denominator))
+    } else {
+        return Err(ConvertError::NoRate {
+            from: from.name.to_owned(),
+            to: to.name.to_owned(),
+        });
+    };
+    let as_of = [numerator, denominator]
+        .into_iter()
+        .flatten()
+        .filter_map(|quote| quote.updated)
+        .fold(board.fetched, Millis::min);
+    Ok(Rate {
+        from: from.name.to_owned(),
+        to: to.name.to_owned(),
+        path,
+        as_of,
+        numerator: numerator.map(|quote| quote.price.clone()),
+        denominator: denominator.map(|quote| quote.price.clone()),
+    })
+}
+
+/// What a name stands for. A coin that others are priced in too is both.
+struct Unit<'a> {
+    name: &'a str,
+    asset: Option<&'a Asset>,
+    currency: Option<&'a Currency>,
+}
+
+impl<'a> Unit<'a> {
+    fn find(catalogue: &'a Catalogue, name: &str) -> Result<Unit<'a>, ConvertError> {
+        let currency = catalogue.currency(name);
+        let asset = match currency {
+            Some(_) => catalogue.by_symbol(name),
+            None => catalogue.asset(name),
+        };
+        if let Some(asset) = asset {
+            return Ok(Unit {
+                name: asset.symbol(),
+                asset: Some(asset),
+                currency: catalogue.currency(asset.symbol()),
+            });
+        }
+        match currency {
+            Some(currency) => Ok(Unit {
+                name: currency.as_str(),
+                asset: None,
+                currency: Some(currency),
+            }),
+            None => Err(ConvertError::Unknown {
+                name: name.to_owned(),
+                nearest: catalogue
+                    .nearest_currency(name)
+                    .or_else(|| catalogue.nearest_asset(name))
+                    .map(str::to_owned),
+            }),
+        }
+    }
+}
+
+fn quoted<'b>(
+    board: &'b Board,
+    asset: Option<&Asset>,
+    currency: Option<&Currency>,
+) -> Option<&'b Quote> {
+    board.get(asset?.id(), currency?)
+}
+
+/// What two units have in common, and the prices whose ratio is the rate.
+fn cross<'a>(
+    board: &'a Board,
+    catalogue: &'a Catalogue,
+    from: &Unit<'_>,
+    to: &Unit<'_>,
+) -> Option<(&'a str, &'a Quote, &'a Quote)> {
+    let through = |via: &'a Currency| {
+        let numerator = quoted(board, from.asset, Some(via))?;
+        let denominator = quoted(board, to.asset, Some(via))?;
+        Some((via.as_str(), numerator, denominator))
+    };
+    let through_asset = |via: &'a Asset| {
+        let numerator = quoted(board, Some(via), to.currency)?;
+        let denominator = quoted(board, Some(via), from.currency)?;
+        Some((via.symbol(), numerator, denominator))
+    };
+    catalogue
+        .currency(PREFERRED_VIA)
+        .into_iter()
+        .chain(catalogue.currencies())
+        .find_map(through)
+        .or_else(|| catalogue.assets().iter().find_map(through_asset))
+}
+
+impl Rate {
+    /// The rate in plain digits. A rate that is a price is passed on as it came at full
+    /// precision.
+    ///
+    /// # Errors
+    /// [`ArithmeticError`] if it must be calculated and a price in it has too many digits.
+    pub fn text(
+        &self,
+        precision: Precision,
+        rounding: Rounding,
+    ) -> Result<String, ArithmeticError> {
+        match (&self.numerator, &self.denominator) {
+            (Some(price), None) => round_price(price, precision, rounding),
+            _ => Ok(self.ratio()?.to_text(precision, rounding)),
+        }
+    }
+
+    fn ratio(&self) -> Result<Ratio, ArithmeticError> {
+        let mut ratio = Ratio::one();
+        if let Some(price) = &self.numerator {
+            ratio = ratio.times(price.decimal()?);
+        }
+        if let Some(price) = &self.denominator {
+            ratio = ratio.over(price.decimal()?);
+        }
+        Ok(ratio)
+    }
+}
+
+/// Converts an amount. Precision and rounding are those of the result; the rate is given at
+/// full precision. The exact product is rounded once.
+///
+/// # Errors
+/// [`ConvertError::Arithmetic`] if a price in the rate has too many digits.
+pub fn convert(
+    rate: &Rate,
+    amount: &Amount,
+    precision: Precision,
+    rounding: Rounding,
+) -> Result<Conversion, ConvertError> {
+    let product = rate.ratio()?.times(amount.decimal());
+    Ok(Conversion {
+        rate: rate.text(Precision::Full, rounding)?,
+        result: product.to_text(precision, rounding),
+    })
+}
+
+/// A price with the digits that are wanted: at full precision as it came, otherwise rounded.
+///
+/// # Errors
+/// [`ArithmeticError`] if it must be rounded and has too many digits for that.
+pub fn round_price(
+    price: &Price,
+    precision: Precision,
+    rounding: Rounding,
+) -> Result<String, ArithmeticError> {
+    match precision {
+        Precision::Full => Ok(price.as_str().to_owned()),
+        Precision::Digits(_) => Ok(Ratio::one()
+            .times(price.decimal()?)
+            .to_text(precision, rounding)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

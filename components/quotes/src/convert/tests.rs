@@ -1,0 +1,264 @@
+//! Tests of [`convert`](super).
+
+use super::*;
+use proptest::prelude::*;
+use rust_decimal::Decimal;
+
+const FETCHED: Millis = Millis(1_795_225_200_000);
+
+fn catalogue() -> Catalogue {
+    Catalogue::parse(
+        "bitcoin:BTC,ethereum:ETH,tether:USDT,dogecoin:DOGE",
+        "EUR,USD,BTC,CHF",
+    )
+    .unwrap()
+}
+
+fn quote(asset: &str, currency: &str, price: &str, updated: Option<u64>) -> Quote {
+    Quote {
+        asset: asset.to_owned(),
+        quote: Currency::parse(currency).unwrap(),
+        price: Price::parse(price).unwrap(),
+        change_24h_pct: None,
+        updated: updated.map(Millis),
+    }
+}
+
+fn board(prices: &[(&str, &str, &str)]) -> Board {
+    let quotes = prices
+        .iter()
+        .map(|(asset, currency, price)| quote(asset, currency, price, None))
+        .collect();
+    Board::new(FETCHED.into(), FETCHED, "kraken", "", quotes)
+}
+
+fn text(board: &Board, from: &str, to: &str) -> String {
+    rate(board, &catalogue(), from, to)
+        .unwrap()
+        .text(Precision::Full, Rounding::HalfEven)
+        .unwrap()
+}
+
+fn result(board: &Board, amount: &str, from: &str, to: &str, precision: Precision) -> String {
+    let rate = rate(board, &catalogue(), from, to).unwrap();
+    let amount = Amount::parse(amount).unwrap();
+    convert(&rate, &amount, precision, Rounding::HalfEven)
+        .unwrap()
+        .result
+}
+
+#[test]
+fn a_price_on_the_board_is_the_rate_as_it_came() {
+    let board = board(&[("bitcoin", "USD", "76975.50")]);
+    let rate = rate(&board, &catalogue(), "btc", "usd").unwrap();
+    assert_eq!((rate.from.as_str(), rate.to.as_str()), ("BTC", "USD"));
+    assert_eq!(rate.path, Path::Direct);
+    assert_eq!(text(&board, "bitcoin", "USD"), "76975.50");
+}
+
+#[test]
+fn the_way_back_is_the_inverse() {
+    let board = board(&[("bitcoin", "USD", "80000")]);
+    let rate = rate(&board, &catalogue(), "USD", "BTC").unwrap();
+    assert_eq!(rate.path, Path::Inverse);
+    assert_eq!(text(&board, "USD", "BTC"), "0.0000125");
+}
+
+#[test]
+fn two_assets_are_crossed_through_dollars_where_both_have_a_price_in_them() {
+    let all = board(&[
+        ("dogecoin", "EUR", "0.5"),
+        ("dogecoin", "USD", "0.25"),
+        ("ethereum", "EUR", "2000"),
+        ("ethereum", "USD", "2500"),
+    ]);
+    let via = |board, from, to| rate(board, &catalogue(), from, to).unwrap().path;
+    let cross = |via: &str| Path::Cross {
+        via: via.to_owned(),
+    };
+    assert_eq!(via(&all, "ETH", "DOGE"), cross("USD"));
+    assert_eq!(text(&all, "ETH", "DOGE"), "10000");
+    let no_dollars = board(&[
+        ("dogecoin", "CHF", "0.5"),
+        ("dogecoin", "EUR", "0.5"),
+        ("ethereum", "CHF", "2000"),
+        ("ethereum", "EUR", "2000"),
+    ]);
+    assert_eq!(via(&no_dollars, "ETH", "DOGE"), cross("EUR"));
+}
+
+#[test]
+fn two_currencies_are_crossed_through_an_asset() {
+    let board = board(&[("ethereum", "EUR", "2000"), ("ethereum", "USD", "2500")]);
+    let rate = rate(&board, &catalogue(), "EUR", "USD").unwrap();
+    assert_eq!(
+        rate.path,
+        Path::Cross {
+            via: "ETH".to_owned()
+        }
+    );
+    assert_eq!(text(&board, "EUR", "USD"), "1.25");
+}
+
+#[test]
+fn a_coin_that_others_are_priced_in_is_one_thing() {
+    let board = board(&[("ethereum", "BTC", "0.04"), ("bitcoin", "USD", "80000")]);
+    assert_eq!(text(&board, "ETH", "bitcoin"), "0.04");
+    assert_eq!(text(&board, "BTC", "ETH"), "25");
+    assert_eq!(text(&board, "bitcoin", "BTC"), "1");
+}
+
+#[test]
+fn dollars_are_not_tethers() {
+    let board = board(&[("tether", "USD", "0.9995")]);
+    assert_eq!(text(&board, "USDT", "USD"), "0.9995");
+}
+
+#[test]
+fn a_thing_is_worth_itself_even_without_a_price() {
+    let empty = board(&[]);
+    let rate = rate(&empty, &catalogue(), "eth", "ethereum").unwrap();
+    assert_eq!((rate.path.clone(), rate.as_of), (Path::Identity, FETCHED));
+    let two = rate.text(Precision::Digits(2), Rounding::Up);
+    assert_eq!(two.as_deref(), Ok("1.00"));
+    assert_eq!(result(&empty, "0.5", "USD", "usd", Precision::Full), "0.5");
+}
+
+#[test]
+fn a_rate_is_as_old_as_its_oldest_price() {
+    let quotes = vec![
+        quote("ethereum", "USD", "2500", Some(FETCHED.0 - 9_000)),
+        quote("bitcoin", "USD", "80000", Some(FETCHED.0 - 4_000)),
+        quote("dogecoin", "USD", "1", None),
+    ];
+    let board = Board::new(FETCHED.into(), FETCHED, "kraken", "", quotes);
+    let as_of = |from, to| rate(&board, &catalogue(), from, to).unwrap().as_of;
+    assert_eq!(as_of("BTC", "ETH"), Millis(FETCHED.0 - 9_000));
+    assert_eq!(as_of("BTC", "USD"), Millis(FETCHED.0 - 4_000));
+    assert_eq!(as_of("DOGE", "USD"), FETCHED);
+}
+
+#[test]
+fn an_unknown_name_is_refused_with_what_was_probably_meant() {
+    let message = |from, to| {
+        rate(&board(&[]), &catalogue(), from, to)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(message("BTC", "XXX"), "'XXX' is not served here");
+    assert_eq!(
+        message("etherium", "USD"),
+        "'etherium' is not served here; did you mean ethereum?"
+    );
+}
+
+#[test]
+fn without_prices_there_is_no_rate() {
+    let board = board(&[("bitcoin", "USD", "80000")]);
+    let error = rate(&board, &catalogue(), "ETH", "USD").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "there are no prices at the moment that lead from ETH to USD"
+    );
+}
+
+#[test]
+fn a_price_that_is_too_long_is_passed_on_but_not_calculated_with() {
+    let long = format!("0.{}", "1".repeat(40));
+    let board = board(&[("dogecoin", "USD", &long)]);
+    assert_eq!(text(&board, "DOGE", "USD"), long);
+    let too_precise = ArithmeticError::TooPrecise(long);
+    let direct = rate(&board, &catalogue(), "DOGE", "USD").unwrap();
+    assert_eq!(
+        direct.text(Precision::Digits(2), Rounding::Up),
+        Err(too_precise.clone())
+    );
+    let one = Amount::parse("1").unwrap();
+    assert_eq!(
+        convert(&direct, &one, Precision::Full, Rounding::Up),
+        Err(ConvertError::Arithmetic(too_precise))
+    );
+}
+
+#[test]
+fn a_result_has_the_digits_that_were_asked_for() {
+    let board = board(&[("bitcoin", "EUR", "66123.45")]);
+    let result = |precision| result(&board, "0.1", "BTC", "EUR", precision);
+    assert_eq!(result(Precision::Full), "6612.345");
+    assert_eq!(result(Precision::Digits(2)), "6612.34");
+    assert_eq!(result(Precision::Digits(0)), "6612");
+    assert_eq!(result(Precision::Digits(5)), "6612.34500");
+}
+
+#[test]
+fn a_result_comes_from_the_exact_rate() {
+    let board = board(&[("ethereum", "USD", "3")]);
+    // With the rate as it is shown, 0.333333333333333333, it would be 0.999999999999999999.
+    assert_eq!(result(&board, "3", "USD", "ETH", Precision::Full), "1");
+}
+
+#[test]
+fn a_rounded_price_is_rounded_and_a_full_one_is_not() {
+    let price = Price::parse("1.2350").unwrap();
+    let round = |precision| round_price(&price, precision, Rounding::HalfUp).unwrap();
+    assert_eq!(round(Precision::Full), "1.2350");
+    assert_eq!(round(Precision::Digits(2)), "1.24");
+}
+
+fn price_text() -> impl Strategy<Value = String> {
+    (1_i64..10_i64.pow(16), 0_u32..=20)
+        .prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale).to_string())
+}
+
+fn decimal(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+proptest! {
+    #[test]
+    fn the_same_thing_converts_to_itself(amount in price_text()) {
+        let amount_in = decimal(&amount).normalize().to_string();
+        prop_assert_eq!(result(&board(&[]), &amount, "BTC", "BTC", Precision::Full), amount_in);
+    }
+
+    /// There and back gives the amount, but for what rounding took: less than one in 10^15.
+    #[test]
+    fn there_and_back_gives_the_amount(price in 1_i64..10_i64.pow(12), scale in 0_u32..=6, amount in 1_i64..10_i64.pow(8)) {
+        let board = board(&[("bitcoin", "USD", &Decimal::new(price, scale).to_string())]);
+        let there = result(&board, &amount.to_string(), "USD", "BTC", Precision::Digits(18));
+        prop_assume!(there.trim_matches(['0', '.']).len() >= 12);
+        let back = decimal(&result(&board, &there, "BTC", "USD", Precision::Full));
+        let off = (back - Decimal::from(amount)).abs();
+        // Half a unit in the last place of what was got, at the price it is changed back for.
+        prop_assert!(off <= Decimal::new(5, 19) * Decimal::new(price, scale) + Decimal::new(1, 18), "{}", off);
+    }
+
+    /// from → USD → to in two steps is the cross in one, but for the rounding of the steps.
+    #[test]
+    fn a_cross_is_the_product_of_its_steps(a in 1_i64..10_i64.pow(9), b in 1_i64..10_i64.pow(9), x in 0_u32..=4, y in 0_u32..=4) {
+        let (a, b) = (Decimal::new(a, x), Decimal::new(b, y));
+        let board = board(&[("ethereum", "USD", &a.to_string()), ("dogecoin", "USD", &b.to_string())]);
+        let dollars = result(&board, "1", "ETH", "USD", Precision::Full);
+        let steps = result(&board, &dollars, "USD", "DOGE", Precision::Full);
+        prop_assert_eq!(&steps, &text(&board, "ETH", "DOGE"));
+    }
+
+    #[test]
+    fn the_inverse_times_the_price_is_one(price in 1_i64..10_i64.pow(9), scale in 0_u32..=4) {
+        let price = Decimal::new(price, scale);
+        let board = board(&[("bitcoin", "USD", &price.to_string())]);
+        let inverse = decimal(&text(&board, "USD", "BTC"));
+        let off = (inverse * price - Decimal::ONE).abs();
+        prop_assert!(off <= Decimal::new(1, 17), "{}", off);
+    }
+
+    #[test]
+    fn no_result_has_an_exponent_or_needless_zeros(price in price_text(), amount in price_text()) {
+        let board = board(&[("bitcoin", "USD", &price)]);
+        for (from, to) in [("BTC", "USD"), ("USD", "BTC")] {
+            let result = result(&board, &amount, from, to, Precision::Full);
+            prop_assert!(result.bytes().all(|b| b.is_ascii_digit() || b == b'.'), "{}", result);
+            prop_assert!(!result.contains('.') || !result.ends_with(['0', '.']), "{}", result);
+        }
+    }
+}
