@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use spin_sdk::http::{BoxBody, FullBody, HeaderValue, Request, StatusCode, box_body};
+use spin_sdk::http::{BoxBody, FullBody, HeaderName, HeaderValue, Request, StatusCode, box_body};
+
+use crate::query::Query;
 
 /// What every route gives back.
 pub(crate) type Answer = http::Response<BoxBody>;
@@ -12,6 +14,16 @@ pub(crate) type Answer = http::Response<BoxBody>;
 /// A 200 in plain text.
 pub(crate) fn text(body: impl Into<Bytes>) -> Answer {
     with_status(StatusCode::OK, body)
+}
+
+/// A 200 in JSON.
+pub(crate) fn json(body: impl Into<Bytes>) -> Answer {
+    let mut answer = text(body);
+    answer.headers_mut().insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    answer
 }
 
 /// A plain-text answer of any status.
@@ -64,17 +76,23 @@ pub(crate) fn echo(request: &Request) -> Answer {
         .uri()
         .path_and_query()
         .map_or("", |path_and_query| path_and_query.as_str());
-    let mut answer = text(
+    json(
         serde_json::json!({
             "method": request.method().as_str(),
             "uri": uri,
             "headers": headers,
         })
         .to_string(),
-    );
-    answer.headers_mut().insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
+    )
+}
+
+/// `n` headers (10 unless told) of the names `x-guest-0`, `x-guest-1`, …
+pub(crate) fn headers(query: &Query) -> Answer {
+    let mut answer = text("");
+    for number in 0..query.number("n", 10_u32) {
+        if let Ok(name) = HeaderName::try_from(format!("x-guest-{number}")) {
+            answer.headers_mut().insert(name, HeaderValue::from(number));
+        }
+    }
     answer
 }

@@ -1,8 +1,11 @@
-//! What shows how the host keeps instances: memory that outlives a request, and waiting while
-//! other requests run.
+//! What shows how the host keeps and feeds instances: memory that outlives a request, waiting
+//! while other requests run, work after the answer, the clock, the output and the variables.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use spin_sdk::key_value::Store;
+use spin_sdk::wasip3::clocks::system_clock;
 
 use crate::answer::{self, Answer};
 use crate::query::Query;
@@ -20,4 +23,55 @@ pub(crate) async fn sleep(query: &Query) -> Answer {
     let ms = query.number("ms", 1000);
     spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     answer::text(format!("slept {ms} ms\n"))
+}
+
+/// Answers at once, and `ms` (200 unless told) after that sets `key` of the store `default` to
+/// `done`. What goes wrong by then is seen in the log.
+pub(crate) fn after(query: &Query) -> Answer {
+    let Some(key) = query.text("key").map(str::to_owned) else {
+        return answer::missing("key");
+    };
+    let wait = Duration::from_millis(query.number("ms", 200));
+    spin_sdk::wasip3::spawn(async move {
+        spin_sdk::time::sleep(wait).await;
+        let written = match Store::open_default().await {
+            Ok(store) => store.set(&key, "done").await,
+            Err(error) => Err(error),
+        };
+        if let Err(error) = written {
+            eprintln!("`{key}` was not set after the answer: {error:?}");
+        }
+    });
+    answer::text("answered\n")
+}
+
+/// The time in milliseconds since the Unix epoch, by the clocks of WASI 0.2 (which the standard
+/// library reads) and of WASI 0.3: `{"p2": …, "p3": …}`.
+pub(crate) fn now() -> Answer {
+    let p2 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_millis();
+    let now = system_clock::now();
+    let p3 = i128::from(now.seconds) * 1_000 + i128::from(now.nanoseconds / 1_000_000);
+    answer::json(format!(r#"{{"p2":{p2},"p3":{p3}}}"#))
+}
+
+/// Writes `text` to standard output and to standard error.
+pub(crate) fn log(query: &Query) -> Answer {
+    let text = query.text("text").unwrap_or("logged");
+    println!("{text}");
+    eprintln!("{text}");
+    answer::text("logged\n")
+}
+
+/// The variable `name`. An error is a 500 with its `Debug` text.
+pub(crate) async fn variable(query: &Query) -> Answer {
+    let Some(name) = query.text("name") else {
+        return answer::missing("name");
+    };
+    match spin_sdk::variables::get(name).await {
+        Ok(value) => answer::text(value),
+        Err(error) => answer::failed(&error),
+    }
 }

@@ -1,34 +1,50 @@
-//! A guest on WASI 0.3 that does on purpose what real guests do by mistake: one route for
-//! each behaviour, chosen by the last segment of the request's path.
+//! A guest on WASI 0.3 that does on purpose what real guests do by mistake, and shows what the
+//! host gives it: one route for each behaviour, chosen by the last segment of the path.
 //! It is what the host is tested with; it knows nothing about rates.
 
 mod answer;
+mod atomics;
+mod body;
 mod instance;
 mod misbehaviour;
+mod outbound;
 mod query;
 mod store;
 
 use answer::Answer;
 use query::Query;
 use spin_sdk::http::{IntoResponse, Request};
+use spin_sdk::wasip3::http::types::ErrorCode;
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> impl IntoResponse {
     route(request).await
 }
 
-async fn route(request: Request) -> Answer {
+async fn route(request: Request) -> Result<Answer, ErrorCode> {
     let query = Query::of(request.uri());
     let path = request.uri().path().to_owned();
-    match path.rsplit('/').next().unwrap_or_default() {
+    Ok(match path.rsplit('/').next().unwrap_or_default() {
         "hello" => answer::text("hello\n"),
         "echo" => answer::echo(&request),
+        "headers" => answer::headers(&query),
+        "body" => body::echo(request),
+        "stream" => body::stream(&query),
+        "big" => body::big(&query),
         "count" => instance::count(),
+        "sleep" => instance::sleep(&query).await,
+        "after" => instance::after(&query),
+        "now" => instance::now(),
+        "log" => instance::log(&query),
+        "variable" => instance::variable(&query).await,
+        "kv" => store::operate(&query).await,
+        "increment" => atomics::increment(&query),
+        "cas" => atomics::compare_and_swap(&query),
+        "fetch" => outbound::fetch(&query).await,
         "loop" => misbehaviour::spin(),
         "allocate" => misbehaviour::allocate(),
         "trap" => misbehaviour::trap(),
-        "sleep" => instance::sleep(&query).await,
-        "kv" => store::operate(&query).await,
+        "error" => return Err(misbehaviour::error()),
         unknown => answer::not_found(unknown),
-    }
+    })
 }

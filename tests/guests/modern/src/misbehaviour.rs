@@ -1,6 +1,8 @@
-//! The three ways a guest can take a host down that does not guard itself.
+//! The ways a guest can take a host down that does not guard itself, and its way to give up.
 
 use std::hint::black_box;
+
+use spin_sdk::wasip3::http::types::ErrorCode;
 
 use crate::answer::Answer;
 
@@ -26,4 +28,9 @@ pub(crate) fn allocate() -> Answer {
 #[allow(clippy::panic, reason = "trapping is what this route is for")]
 pub(crate) fn trap() -> Answer {
     panic!("this route traps on purpose")
+}
+
+/// What the guest gives the host instead of an answer.
+pub(crate) fn error() -> ErrorCode {
+    ErrorCode::InternalError(Some("this route fails on purpose".to_owned()))
 }

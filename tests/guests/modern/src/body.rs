@@ -1,0 +1,48 @@
+//! Bodies that are sent while they are made or received.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::SinkExt as _;
+use http_body_util::StreamBody;
+use http_body_util::combinators::UnsyncBoxBody;
+use spin_sdk::http::{Request, box_body};
+
+use crate::answer::Answer;
+use crate::query::Query;
+
+/// The request's own body, as it comes in.
+pub(crate) fn echo(request: Request) -> Answer {
+    http::Response::new(box_body(request.into_body()))
+}
+
+/// `chunks` lines (5 unless told), each `ms` after the one before (0 unless told).
+pub(crate) fn stream(query: &Query) -> Answer {
+    let chunks: u64 = query.number("chunks", 5);
+    let pause = Duration::from_millis(query.number("ms", 0));
+    let (mut sender, body) = spin_sdk::http::body::stream::<String>();
+    spin_sdk::wasip3::spawn(async move {
+        for chunk in 0..chunks {
+            if !pause.is_zero() {
+                spin_sdk::time::sleep(pause).await;
+            }
+            if sender.send(format!("chunk {chunk}\n")).await.is_err() {
+                return;
+            }
+        }
+    });
+    http::Response::new(box_body(body))
+}
+
+/// So many `bytes` (1 MiB unless told), never more than a chunk of them in memory.
+pub(crate) fn big(query: &Query) -> Answer {
+    const CHUNK: &[u8] = &[b'x'; 64 * 1024];
+    let bytes: usize = query.number("bytes", 1 << 20);
+    let whole = bytes / CHUNK.len();
+    let rest = CHUNK.get(..bytes % CHUNK.len()).unwrap_or_default();
+    let frames = std::iter::repeat_n(Bytes::from_static(CHUNK), whole)
+        .chain([Bytes::from_static(rest)])
+        .map(|chunk| Ok(http_body::Frame::data(chunk)));
+    let body = StreamBody::new(futures::stream::iter(frames));
+    http::Response::new(UnsyncBoxBody::new(body))
+}
