@@ -301,6 +301,8 @@ mod tests {
         let catalogue = catalogue();
         assert_eq!(catalogue.nearest_asset("BCT"), Some("BTC"));
         assert_eq!(catalogue.nearest_asset("etherium"), Some("ethereum"));
+        assert_eq!(catalogue.nearest_asset("etherem"), Some("ethereum"));
+        assert_eq!(catalogue.nearest_asset("eterem"), Some("ethereum"));
         assert_eq!(catalogue.nearest_currency("USF"), Some("USD"));
     }
 
@@ -308,7 +310,7 @@ mod tests {
     fn a_name_like_nothing_finds_nothing() {
         let catalogue = catalogue();
         let long = "USD".repeat(1000);
-        for name in ["", "XXX", "nonsense", "€€€", &long] {
+        for name in ["", "XXX", "BTXX", "USXX", "nonsense", "€€€", &long] {
             assert_eq!(catalogue.nearest_currency(name), None, "{name}");
             assert_eq!(catalogue.nearest_asset(name), None, "{name}");
         }

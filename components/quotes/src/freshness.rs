@@ -278,6 +278,14 @@ mod tests {
         assert!(Policy::new(300, 0, u64::MAX, u64::MAX).is_ok());
     }
 
+    #[test]
+    fn random_bits_choose_the_jitter() {
+        let fresh_ms = |random| head(0, random).fresh_until.since(FETCHED);
+        assert_eq!(fresh_ms(0), 300_000);
+        assert_eq!(fresh_ms(1 << 31), 285_000);
+        assert_eq!(fresh_ms(u32::MAX), 270_001);
+    }
+
     proptest! {
         #[test]
         fn the_logarithm_agrees_with_floating_point(random: u32) {

@@ -47,5 +47,6 @@ mod tests {
     #[test]
     fn seconds_are_rounded_down() {
         assert_eq!(Millis(1_999).secs(), 1);
+        assert_eq!(Millis(1_795_225_200_000).secs(), 1_795_225_200);
     }
 }
