@@ -13,6 +13,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 type Upstream = Box<dyn FnMut(&OutboundRequest) -> Result<OutboundResponse, OutboundError>>;
@@ -183,11 +184,27 @@ impl Clock for World {
         self.0.slept.get()
     }
 
-    /// Sleeping takes no time, but moves both clocks.
+    /// Sleeping takes no time, but moves both clocks, once other work had its turn.
     async fn sleep(&self, duration: Duration) {
+        for _ in 0..3 {
+            give_way().await;
+        }
         self.advance(duration);
         self.0.slept.set(self.0.slept.get() + duration);
     }
+}
+
+/// Lets everything else that is ready go first.
+async fn give_way() {
+    let mut has_waited = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut has_waited, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Random for World {

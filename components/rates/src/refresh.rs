@@ -1,0 +1,275 @@
+//! One refresh: asks the upstreams in their order until one gives a board.
+
+use crate::adapters::{Adapters, Error, HttpRequest, HttpResponse, Pair};
+use crate::service::Service;
+use crate::settings::Upstream;
+use edge_rates_kit::Capabilities;
+use edge_rates_kit::log;
+use edge_rates_kit::outbound::{Limits, OutboundError, OutboundRequest};
+use edge_rates_kit::series::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
+use edge_rates_quotes::stored::Failure;
+use edge_rates_quotes::{Currency, Millis, Price, Quote, plausibility};
+use futures::StreamExt;
+use futures::future::{Either, select};
+use serde_json::json;
+use std::pin::pin;
+use std::time::Duration;
+
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(1),
+    first_byte: Duration::from_secs(3),
+    total: Duration::from_secs(5),
+    body: 4 * 1024 * 1024,
+};
+
+/// Requests to one upstream that are under way at once, where it needs several.
+const AT_ONCE: usize = 4;
+
+/// How long nobody asks again after a failure that may pass by itself.
+const HOLD_OFF: Duration = Duration::from_secs(10);
+/// The same after a 429 that does not say how long.
+const RATE_LIMITED: Duration = Duration::from_secs(60);
+/// A 429's Retry-After is believed within these bounds.
+const RETRY_AFTER_SECONDS: (u32, u32) = (5, 900);
+/// The same after a refused key: somebody has to mend it.
+const UNAUTHORISED: Duration = Duration::from_secs(900);
+
+/// What an upstream gave.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    pub(crate) upstream: Upstream,
+    pub(crate) quotes: Vec<Quote>,
+}
+
+/// Why an upstream gave nothing.
+#[derive(Debug)]
+struct Refusal {
+    outcome: &'static str,
+    status: Option<u16>,
+    hold_off: Duration,
+    detail: String,
+}
+
+/// Asks upstream after upstream, each at most once.
+pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
+    service: &Service<W, A>,
+) -> Result<Fetched, Failure> {
+    let mut failure = None;
+    for upstream in &service.settings.upstreams {
+        let refusal = match ask(service, upstream).await {
+            Ok(quotes) => {
+                return Ok(Fetched {
+                    upstream: upstream.clone(),
+                    quotes,
+                });
+            }
+            Err(refusal) => refusal,
+        };
+        log::warning(json!({
+            "event": "upstream failed",
+            "provider": upstream.id,
+            "outcome": refusal.outcome,
+            "status": refusal.status,
+            "detail": refusal.detail,
+        }));
+        failure = Some(later_of(service.world.now(), failure, upstream, refusal));
+    }
+    Err(failure.unwrap_or_else(|| Failure {
+        at: service.world.now(),
+        retry_from: after(service.world.now(), HOLD_OFF),
+        status: None,
+        provider: String::new(),
+        outcome: "no provider".into(),
+    }))
+}
+
+/// The failure of the whole refresh: the last upstream's, to be tried again as soon as any
+/// upstream may be asked.
+fn later_of(now: Millis, earlier: Option<Failure>, upstream: &Upstream, new: Refusal) -> Failure {
+    let mut retry_from = after(now, new.hold_off);
+    let mut status = new.status;
+    if let Some(earlier) = earlier {
+        retry_from = retry_from.min(earlier.retry_from);
+        status = status.or(earlier.status);
+    }
+    Failure {
+        at: now,
+        retry_from,
+        status,
+        provider: upstream.id.clone(),
+        outcome: new.outcome.to_owned(),
+    }
+}
+
+fn after(now: Millis, hold_off: Duration) -> Millis {
+    Millis(
+        now.0
+            .saturating_add(u64::try_from(hold_off.as_millis()).unwrap_or(u64::MAX)),
+    )
+}
+
+async fn ask<W: Capabilities, A: Adapters>(
+    service: &Service<W, A>,
+    upstream: &Upstream,
+) -> Result<Vec<Quote>, Refusal> {
+    let pairs = pairs(service);
+    let requests = service
+        .adapters
+        .request(&upstream.id, &upstream.endpoint, &pairs)
+        .map_err(|error| refused(error, None))?;
+    let exchanges = requests
+        .into_iter()
+        .map(|request| exchange(service, upstream, &pairs, request));
+    let gathering = pin!(gather(
+        futures::stream::iter(exchanges).buffer_unordered(AT_ONCE)
+    ));
+    // An upstream that needs many requests gets no more time than one that needs one.
+    let deadline = pin!(service.world.sleep(LIMITS.total));
+    let quotes = match select(gathering, deadline).await {
+        Either::Left((gathered, _)) => gathered?,
+        Either::Right(((), _)) => return Err(unreachable_upstream(OutboundError::Timeout)),
+    };
+    let (admitted, refused) = plausibility::admit(quotes, service.world.now());
+    if admitted.is_empty() {
+        let detail = match refused.first() {
+            Some((quote, refusal)) => {
+                format!("{} in {}: {refusal}", quote.asset, quote.quote)
+            }
+            None => "no quotes".to_owned(),
+        };
+        return Err(Refusal {
+            outcome: "implausible",
+            status: Some(200),
+            hold_off: HOLD_OFF,
+            detail,
+        });
+    }
+    Ok(admitted)
+}
+
+/// All quotes of all answers. Where some requests failed and others did not, what was priced
+/// counts; where all failed, the first failure.
+async fn gather(
+    exchanges: impl StreamExt<Item = Result<Vec<Quote>, Refusal>>,
+) -> Result<Vec<Quote>, Refusal> {
+    let mut exchanges = pin!(exchanges);
+    let (mut quotes, mut first) = (Vec::new(), None);
+    while let Some(result) = exchanges.next().await {
+        match result {
+            Ok(more) => quotes.extend(more),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    match first {
+        Some(refusal) if quotes.is_empty() => Err(refusal),
+        _ => Ok(quotes),
+    }
+}
+
+fn pairs<W, A>(service: &Service<W, A>) -> Vec<Pair> {
+    let pairs = service.settings.catalogue.pairs();
+    pairs
+        .map(|pair| Pair {
+            asset: pair.asset.id().to_owned(),
+            symbol: pair.asset.symbol().to_owned(),
+            quote: pair.quote.as_str().to_owned(),
+        })
+        .collect()
+}
+
+/// Sends one request and reads its answer; counts and times it.
+async fn exchange<W: Capabilities, A: Adapters>(
+    service: &Service<W, A>,
+    upstream: &Upstream,
+    pairs: &[Pair],
+    request: HttpRequest,
+) -> Result<Vec<Quote>, Refusal> {
+    let started = service.world.elapsed();
+    let request = OutboundRequest {
+        url: request.url,
+        headers: request.headers,
+    };
+    let sent = service.world.send(&request, &LIMITS).await;
+    let took = service.world.elapsed().saturating_sub(started);
+    let result = match sent {
+        Err(error) => Err(unreachable_upstream(error)),
+        Ok(response) => {
+            let status = response.status;
+            let response = HttpResponse {
+                status,
+                headers: response.headers,
+                body: response.body,
+            };
+            let parsed = service.adapters.parse(&upstream.id, pairs, &response);
+            parsed.map_err(|error| refused(error, Some(status)))
+        }
+    };
+    let outcome = result
+        .as_ref()
+        .map_or_else(|refusal| refusal.outcome, |_| "ok");
+    let labels = [upstream.id.as_str(), outcome];
+    service.recorder.count(&UPSTREAM_REQUESTS, &labels);
+    service
+        .recorder
+        .observe(&UPSTREAM_DURATION, &[&upstream.id], took);
+    Ok(result?
+        .into_iter()
+        .filter_map(|quote| known(service, quote))
+        .collect())
+}
+
+/// A quote of something that we asked for, with its text checked again: the adapters are
+/// another component, and may be anybody's.
+fn known<W, A>(service: &Service<W, A>, quote: crate::adapters::Quote) -> Option<Quote> {
+    let catalogue = &service.settings.catalogue;
+    let asset = catalogue.by_id(&quote.asset)?;
+    let currency: &Currency = catalogue.currency(&quote.quote)?;
+    Some(Quote {
+        asset: asset.id().to_owned(),
+        quote: currency.clone(),
+        price: Price::parse(&quote.price).ok()?,
+        change_24h_pct: quote
+            .change_24h_pct
+            .and_then(|change| edge_rates_quotes::quote::signed_decimal_text(&change)),
+        updated: quote.updated_ms.map(Millis),
+    })
+}
+
+fn refused(error: Error, status: Option<u16>) -> Refusal {
+    let (outcome, hold_off, detail) = match error {
+        Error::RateLimited(seconds) => {
+            let (least, most) = RETRY_AFTER_SECONDS;
+            let hold_off = seconds.map_or(RATE_LIMITED, |seconds| {
+                Duration::from_secs(seconds.clamp(least, most).into())
+            });
+            ("rate_limited", hold_off, String::from("too many calls"))
+        }
+        Error::Unauthorised(detail) => ("unauthorised", UNAUTHORISED, detail),
+        Error::Unavailable(detail) => ("unavailable", HOLD_OFF, detail),
+        Error::Malformed(detail) => ("malformed", HOLD_OFF, detail),
+        Error::UnsupportedPair(detail) => ("unsupported", HOLD_OFF, detail),
+        Error::Implausible(detail) => ("implausible", HOLD_OFF, detail),
+    };
+    Refusal {
+        outcome,
+        status,
+        hold_off,
+        detail,
+    }
+}
+
+fn unreachable_upstream(error: OutboundError) -> Refusal {
+    let outcome = match error {
+        OutboundError::Timeout => "timeout",
+        OutboundError::Connection(_) => "connection",
+        OutboundError::Refused => "not_allowed",
+        OutboundError::TooLarge(_) => "too_large",
+        OutboundError::Invalid(_) => "invalid",
+    };
+    Refusal {
+        outcome,
+        status: None,
+        hold_off: HOLD_OFF,
+        detail: error.to_string(),
+    }
+}

@@ -1,0 +1,79 @@
+//! The routes: each file parses one route's parameters and shapes its answer.
+
+mod asked;
+mod coingecko;
+mod convert;
+mod pair;
+mod rates;
+
+use crate::adapters::Adapters;
+use crate::service::Service;
+use edge_rates_kit::Capabilities;
+use edge_rates_kit::answer::Answer;
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::Request;
+use edge_rates_kit::serving::{Routed, other_method};
+use std::rc::Rc;
+
+/// A route by what follows in its path.
+enum Route<'a> {
+    Rates,
+    Pair { base: &'a str, quote: &'a str },
+    Convert,
+    CoinGecko(coingecko::Route),
+    Unknown,
+}
+
+impl<'a> Route<'a> {
+    fn of(segments: &[&'a str]) -> Route<'a> {
+        match *segments {
+            ["v1", "rates"] => Route::Rates,
+            ["v1", "rates", base, quote] => Route::Pair { base, quote },
+            ["v1", "convert"] => Route::Convert,
+            ["api", "v3", "ping"] => Route::CoinGecko(coingecko::Route::Ping),
+            ["api", "v3", "simple", "price"] => Route::CoinGecko(coingecko::Route::SimplePrice),
+            _ => Route::Unknown,
+        }
+    }
+
+    /// Its name in metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Route::Rates => "/v1/rates",
+            Route::Pair { .. } => "/v1/rates/{base}/{quote}",
+            Route::Convert => "/v1/convert",
+            Route::CoinGecko(coingecko::Route::Ping) => "/api/v3/ping",
+            Route::CoinGecko(coingecko::Route::SimplePrice) => "/api/v3/simple/price",
+            Route::Unknown => "other",
+        }
+    }
+}
+
+/// Answers one request. `service` is an error if this deployment's settings make no sense.
+pub(crate) async fn answer<W: Capabilities, A: Adapters + 'static>(
+    service: Result<&Rc<Service<W, A>>, &Problem>,
+    request: &Request,
+) -> Routed {
+    let segments = request.segments();
+    let route = Route::of(&segments);
+    let name = route.name();
+    if matches!(route, Route::Unknown) {
+        let unknown = Problem::unknown_path(request.path());
+        return Routed::new(name, request, Err(unknown));
+    }
+    if let Some(answer) = other_method(request) {
+        return Routed::new(name, request, answer);
+    }
+    let service = match service {
+        Ok(service) => service,
+        Err(problem) => return Routed::new(name, request, Err(problem.clone())),
+    };
+    let result: Result<Answer, Problem> = match route {
+        Route::Rates => rates::answer(service, request).await,
+        Route::Pair { base, quote } => pair::answer(service, request, base, quote).await,
+        Route::Convert => convert::answer(service, request).await,
+        Route::CoinGecko(route) => Ok(coingecko::answer(service, request, route).await),
+        Route::Unknown => Err(Problem::unknown_path(request.path())),
+    };
+    Routed::new(name, request, result)
+}

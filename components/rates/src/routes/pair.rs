@@ -1,0 +1,131 @@
+//! GET /v1/rates/{base}/{quote}: one rate between any two things that are served.
+
+use super::asked;
+use crate::adapters::Adapters;
+use crate::cache;
+use crate::service::Service;
+use edge_rates_kit::Capabilities;
+use edge_rates_kit::answer::{Answer, rfc3339};
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::Request;
+use edge_rates_quotes::convert::{self, Path};
+use edge_rates_quotes::{Board, Catalogue, ConvertError, Rate, Rounding};
+use serde::Serialize;
+use std::rc::Rc;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    version: String,
+    as_of: String,
+    stale: bool,
+    source: &'a str,
+    attribution: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    symbol: &'a str,
+    quote: &'a str,
+    price: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_24h_pct: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    method: &'static str,
+    sources: u32,
+}
+
+pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
+    service: &Rc<Service<W, A>>,
+    request: &Request,
+    base: &str,
+    quote: &str,
+) -> Result<Answer, Problem> {
+    request.query().expect(&["precision"])?;
+    let precision = asked::precision(request.query())?;
+    let catalogue = &service.settings.catalogue;
+    let base = known(catalogue, "base", base)?;
+    let quote = known(catalogue, "quote", quote)?;
+    let served = cache::current(service).await?;
+    let board = &served.board;
+    let rate = between(board, catalogue, base, quote)?;
+    let direct = catalogue
+        .asset(base)
+        .zip(catalogue.currency(quote))
+        .and_then(|(asset, currency)| board.get(asset.id(), currency));
+    let body = Body {
+        version: board.version.to_string(),
+        as_of: rfc3339(board.fetched),
+        stale: served.is_stale,
+        source: &board.source,
+        attribution: &board.attribution,
+        id: catalogue.asset(base).map(|asset| asset.id()),
+        symbol: base,
+        quote,
+        price: rate
+            .text(precision, Rounding::HalfEven)
+            .map_err(|error| Problem::parameter("precision", error.to_string()))?,
+        change_24h_pct: direct.and_then(|quote| quote.change_24h_pct.as_deref()),
+        updated_at: direct.and_then(|quote| quote.updated).map(rfc3339),
+        method: method(&rate),
+        sources: 1,
+    };
+    // A struct of strings and numbers always serialises.
+    let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
+    let canonical = format!("rate/{base}/{quote}?{precision}");
+    Ok(served.finish(answer, &canonical, service.world.now()))
+}
+
+/// The code, upper case, of an asset or a currency that is served.
+fn known<'a>(
+    catalogue: &'a Catalogue,
+    parameter: &'static str,
+    code: &str,
+) -> Result<&'a str, Problem> {
+    if let Some(asset) = catalogue.asset(code) {
+        return Ok(asset.symbol());
+    }
+    if let Some(currency) = catalogue.currency(code) {
+        return Ok(currency.as_str());
+    }
+    let (kind, nearest) = match parameter {
+        "quote" => ("quote currency or asset", catalogue.nearest_currency(code)),
+        _ => ("asset or currency", catalogue.nearest_asset(code)),
+    };
+    Err(Problem::unknown(
+        "urn:edge-rates:problem:unknown-code",
+        "Unknown code",
+        parameter,
+        format!(
+            "{} {}",
+            asked::no_such(kind, code),
+            asked::suggestion(nearest)
+        ),
+    ))
+}
+
+/// The rate between two codes that are served.
+pub(super) fn between(
+    board: &Board,
+    catalogue: &Catalogue,
+    from: &str,
+    to: &str,
+) -> Result<Rate, Problem> {
+    convert::rate(board, catalogue, from, to).map_err(|error| match error {
+        ConvertError::NoRate { .. } => Problem::unavailable(
+            format!(
+                "There is no price of {from} in {to} at the moment; the next refresh may bring it."
+            ),
+            60,
+        ),
+        error => Problem::parameter("amount", error.to_string()),
+    })
+}
+
+/// How the rate was found, for the `method` of an answer.
+pub(super) fn method(rate: &Rate) -> &'static str {
+    match rate.path {
+        Path::Identity => "identity",
+        Path::Direct => "single",
+        Path::Inverse => "inverse",
+        Path::Cross { .. } => "cross",
+    }
+}

@@ -1,0 +1,101 @@
+//! GET /v1/rates: the board, or a selection of it.
+
+use super::asked;
+use crate::adapters::Adapters;
+use crate::cache::{self, Served};
+use crate::service::Service;
+use edge_rates_kit::Capabilities;
+use edge_rates_kit::answer::{Answer, rfc3339};
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::Request;
+use edge_rates_quotes::{Asset, Currency, Precision, Quote, Rounding, Selection, convert};
+use serde::Serialize;
+use std::rc::Rc;
+
+#[derive(Serialize)]
+struct Body<'a> {
+    version: String,
+    as_of: String,
+    stale: bool,
+    source: &'a str,
+    attribution: &'a str,
+    rates: Vec<Rate<'a>>,
+    /// Pairs that are served but have no price at the moment, as `BTC/USD`.
+    missing: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Rate<'a> {
+    id: &'a str,
+    symbol: &'a str,
+    quote: &'a str,
+    price: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change_24h_pct: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    updated_at: Option<String>,
+    method: &'static str,
+    sources: u32,
+}
+
+pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
+    service: &Rc<Service<W, A>>,
+    request: &Request,
+) -> Result<Answer, Problem> {
+    let query = request.query();
+    query.expect(&["ids", "symbols", "vs", "precision"])?;
+    let catalogue = &service.settings.catalogue;
+    let precision = asked::precision(query)?;
+    let selection = Selection::new(
+        asked::assets(query, catalogue)?.into_iter().cloned(),
+        asked::currencies(query, catalogue)?.into_iter().cloned(),
+        precision,
+    );
+    let served = cache::current(service).await?;
+    let answer = Answer::json(render(&served, &selection)?);
+    let canonical = format!("rates?{}", selection.canonical());
+    Ok(served.finish(answer, &canonical, service.world.now()))
+}
+
+fn render(served: &Served, selection: &Selection) -> Result<Vec<u8>, Problem> {
+    let board = &served.board;
+    let (mut rates, mut missing) = (Vec::new(), Vec::new());
+    for asset in selection.assets() {
+        for currency in selection.currencies() {
+            match board.get(asset.id(), currency) {
+                Some(quote) => rates.push(rate(asset, quote, selection.precision())?),
+                None => missing.push(missing_name(asset, currency)),
+            }
+        }
+    }
+    let body = Body {
+        version: board.version.to_string(),
+        as_of: rfc3339(board.fetched),
+        stale: served.is_stale,
+        source: &board.source,
+        attribution: &board.attribution,
+        rates,
+        missing,
+    };
+    // A struct of strings and numbers always serialises.
+    Ok(serde_json::to_vec(&body).unwrap_or_default())
+}
+
+fn missing_name(asset: &Asset, currency: &Currency) -> String {
+    format!("{}/{currency}", asset.symbol())
+}
+
+fn rate<'a>(asset: &'a Asset, quote: &'a Quote, precision: Precision) -> Result<Rate<'a>, Problem> {
+    let price = convert::round_price(&quote.price, precision, Rounding::HalfEven)
+        .map_err(|error| Problem::parameter("precision", error.to_string()))?;
+    Ok(Rate {
+        id: asset.id(),
+        symbol: asset.symbol(),
+        quote: quote.quote.as_str(),
+        price,
+        change_24h_pct: quote.change_24h_pct.as_deref(),
+        updated_at: quote.updated.map(rfc3339),
+        method: "single",
+        sources: 1,
+    })
+}

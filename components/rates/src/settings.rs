@@ -1,0 +1,124 @@
+//! The deployment's settings: Spin variables, parsed once per instance.
+
+use crate::adapters::{Endpoint, Provider};
+use edge_rates_kit::variables::{VariableError, Variables};
+use edge_rates_quotes::{Catalogue, Policy};
+
+/// One upstream to try.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Upstream {
+    /// Its name in the provider contract.
+    pub(crate) id: String,
+    /// Where and with which key.
+    pub(crate) endpoint: Endpoint,
+    /// What its terms ask to be shown.
+    pub(crate) attribution: String,
+}
+
+/// Everything that can be set.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What is priced, and in what.
+    pub(crate) catalogue: Catalogue,
+    /// How old a board may be.
+    pub(crate) policy: Policy,
+    /// Upstreams in the order in which they are tried.
+    pub(crate) upstreams: Vec<Upstream>,
+    /// Shown as the source instead of the upstream's name.
+    pub(crate) source_name: Option<String>,
+}
+
+impl Settings {
+    /// Reads all settings; `known` are the upstreams that adapters exist for.
+    ///
+    /// # Errors
+    /// The variable at fault and what would be right.
+    pub(crate) async fn read<W: Variables>(
+        world: &W,
+        known: &[Provider],
+    ) -> Result<Settings, VariableError> {
+        let assets = world.variable("assets").await?;
+        let currencies = world.variable("currencies").await?;
+        let catalogue = Catalogue::parse(&assets, &currencies)
+            .map_err(|error| wrong("assets` or `currencies", &error))?;
+        let policy = Policy::new(
+            millis(world, "fresh_seconds").await?,
+            millis(world, "jitter_seconds").await?,
+            millis(world, "grace_seconds").await?,
+            millis(world, "refuse_seconds").await?,
+        )
+        .map_err(|error| wrong("fresh_seconds", &error))?;
+        let source_name = world.variable("source_name").await?;
+        Ok(Settings {
+            catalogue,
+            policy,
+            upstreams: upstreams(world, known).await?,
+            source_name: Some(source_name).filter(|name| !name.is_empty()),
+        })
+    }
+}
+
+fn wrong(name: &str, reason: &impl ToString) -> VariableError {
+    VariableError {
+        name: name.to_owned(),
+        reason: reason.to_string(),
+    }
+}
+
+async fn millis<W: Variables>(world: &W, name: &str) -> Result<u64, VariableError> {
+    let text = world.variable(name).await?;
+    let seconds: u64 = text
+        .trim()
+        .parse()
+        .map_err(|_| wrong(name, &format!("`{text}` is no whole number of seconds")))?;
+    Ok(seconds.saturating_mul(1000))
+}
+
+async fn upstreams<W: Variables>(
+    world: &W,
+    known: &[Provider],
+) -> Result<Vec<Upstream>, VariableError> {
+    let order = world.variable("providers").await?;
+    let mut upstreams: Vec<Upstream> = Vec::new();
+    for id in order.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+        let Some(provider) = known.iter().find(|provider| provider.id == id) else {
+            let ids: Vec<&str> = known.iter().map(|known| known.id.as_str()).collect();
+            return Err(wrong(
+                "providers",
+                &format!("there is no provider `{id}`; there are {}", ids.join(", ")),
+            ));
+        };
+        if upstreams.iter().any(|upstream| upstream.id == id) {
+            return Err(wrong("providers", &format!("`{id}` stands there twice")));
+        }
+        upstreams.push(Upstream {
+            id: id.to_owned(),
+            endpoint: endpoint(world, provider).await?,
+            attribution: provider.attribution.clone(),
+        });
+    }
+    if upstreams.is_empty() {
+        return Err(wrong("providers", &"names no provider to ask"));
+    }
+    Ok(upstreams)
+}
+
+/// `<provider>_url` and, where the component has it, `<provider>_api_key`.
+async fn endpoint<W: Variables>(world: &W, provider: &Provider) -> Result<Endpoint, VariableError> {
+    let name = format!("{}_url", provider.id);
+    let url = world.variable(&name).await?;
+    let base_url = match url.trim().trim_end_matches('/') {
+        "" => provider.default_base_url.clone(),
+        url if url.starts_with("https://") || url.starts_with("http://") => url.to_owned(),
+        other => {
+            let reason = format!("`{other}` does not start with https:// or http://");
+            return Err(wrong(&name, &reason));
+        }
+    };
+    // Not every provider takes a key, so the variable may be missing.
+    let key = world.variable(&format!("{}_api_key", provider.id)).await;
+    Ok(Endpoint {
+        base_url,
+        api_key: key.ok().filter(|key| !key.trim().is_empty()),
+    })
+}
