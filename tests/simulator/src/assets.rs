@@ -129,10 +129,18 @@ pub(crate) static COINS: &[Coin] = &[
         156_000_000.0,
     ),
     coin("cosmos", "ATOM", "Cosmos Hub", 1.93, 498_000_000.0),
+    coin(
+        "polygon-ecosystem-token",
+        "POL",
+        "POL (ex-MATIC)",
+        0.0911,
+        10_600_000_000.0,
+    ),
     coin("algorand", "ALGO", "Algorand", 0.1131, 8_900_000_000.0),
     coin("filecoin", "FIL", "Filecoin", 0.987, 770_000_000.0),
     coin("aptos", "APT", "Aptos", 0.964, 800_000_000.0),
     coin("arbitrum", "ARB", "Arbitrum", 0.1178, 6_100_000_000.0),
+    coin("optimism", "OP", "Optimism", 0.1284, 2_100_000_000.0),
     coin("tezos", "XTZ", "Tezos", 0.3712, 1_080_000_000.0),
     coin("yearn-finance", "YFI", "yearn.finance", 2_478.0, 35_700.0),
 ];

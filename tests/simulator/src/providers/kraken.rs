@@ -19,7 +19,7 @@ const QUOTES: [&str; 3] = ["USD", "EUR", "GBP"];
 
 /// The pairs listed in Kraken's first years: their result names mark coins with X and currencies
 /// with Z. Every later pair's is the name it is asked by.
-const OLD_PAIRS: [(&str, &str); 28] = [
+const OLD_PAIRS: [(&str, &str); 29] = [
     ("XBTUSD", "XXBTZUSD"),
     ("XBTEUR", "XXBTZEUR"),
     ("XBTGBP", "XXBTZGBP"),
@@ -36,6 +36,7 @@ const OLD_PAIRS: [(&str, &str); 28] = [
     ("LTCXBT", "XLTCXXBT"),
     ("XRPUSD", "XXRPZUSD"),
     ("XRPEUR", "XXRPZEUR"),
+    ("XRPCAD", "XXRPZCAD"),
     ("XRPXBT", "XXRPXXBT"),
     ("XLMUSD", "XXLMZUSD"),
     ("XLMEUR", "XXLMZEUR"),
@@ -51,7 +52,9 @@ const OLD_PAIRS: [(&str, &str); 28] = [
 ];
 
 /// Later pairs whose quote is not one every coin has.
-const LATER_PAIRS: [&str; 6] = ["XBTCHF", "XBTAUD", "ETHCHF", "ETHAUD", "SOLXBT", "USDTCAD"];
+const LATER_PAIRS: [&str; 8] = [
+    "XBTCHF", "XBTAUD", "ETHCHF", "ETHAUD", "ADAAUD", "XRPAUD", "SOLXBT", "USDTCAD",
+];
 
 pub(super) fn answer(asked: &Asked) -> (&'static str, Reply) {
     match asked.segments().as_slice() {
