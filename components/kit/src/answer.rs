@@ -8,8 +8,7 @@ use http::header::{
     CONTENT_LENGTH, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
-use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+use std::time::{Duration, SystemTime};
 
 /// Headers that scripts on other origins may read (Fetch §3.3.5).
 const EXPOSED: &str =
@@ -130,10 +129,9 @@ impl Answer {
         }
         let since = request
             .header(IF_MODIFIED_SINCE.as_str())
-            .and_then(|date| rfc2822::parse(date).ok())
-            .map(|date| date.timestamp().as_second());
+            .and_then(|date| httpdate::parse_http_date(date).ok());
         match (since, self.last_modified) {
-            (Some(since), Some(modified)) => (modified.secs() as i64) <= since,
+            (Some(since), Some(modified)) => to_the_second(modified) <= since,
             _ => false,
         }
     }
@@ -164,16 +162,19 @@ pub fn options(allowed: &'static str) -> Answer {
 
 /// IMF-fixdate of RFC 9110 §5.6.7.
 fn http_date(at: Millis) -> Option<HeaderValue> {
-    let timestamp = Timestamp::from_second(at.secs() as i64).ok()?;
-    let text = rfc2822::DateTimePrinter::new()
-        .timestamp_to_rfc9110_string(&timestamp)
-        .ok()?;
-    HeaderValue::from_str(&text).ok()
+    HeaderValue::from_str(&httpdate::fmt_http_date(to_the_second(at))).ok()
 }
 
 /// RFC 3339 in UTC to the second: `2026-11-21T01:40:00Z`.
 pub fn rfc3339(at: Millis) -> String {
-    Timestamp::from_second(at.secs() as i64).map_or_else(|_| String::new(), |t| t.to_string())
+    humantime::format_rfc3339_seconds(to_the_second(at)).to_string()
+}
+
+/// The last second that both formats can write: the end of the year 9999.
+const LAST_SECOND: u64 = 253_402_300_799;
+
+fn to_the_second(at: Millis) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(at.secs().min(LAST_SECOND))
 }
 
 #[cfg(test)]
@@ -234,5 +235,6 @@ mod tests {
     #[test]
     fn times_are_written_as_the_standards_ask() {
         assert_eq!(rfc3339(Millis(1_795_225_200_999)), "2026-11-21T01:40:00Z");
+        assert_eq!(rfc3339(Millis(u64::MAX)), "9999-12-31T23:59:59Z");
     }
 }
