@@ -1,1 +1,41 @@
-//! Reads a Spin manifest strictly into a typed application: components, routes, variables, allowed hosts.
+//! A Spin manifest (`spin.toml`, version 2) read strictly into a typed application: its
+//! components, routes, variables and allowed hosts.
+//!
+//! Everything that can be known to be wrong without running anything is found here, and is told
+//! in one sentence with the fix. Nothing is loaded, served or run here, and nothing is known of
+//! WebAssembly: that is the host's part.
+//!
+//! [`load`] gives the [`Application`]. [`VariableValues::resolve`] gives its variables their
+//! values; with those, [`Application::component_variables`] and [`Application::allowed_hosts`]
+//! say what each component gets. [`RouteTable`] finds the trigger for a request path.
+
+mod addresses;
+mod allowed_hosts;
+mod application;
+mod dependency;
+mod error;
+mod names;
+mod reading;
+mod route;
+mod route_table;
+mod section;
+mod suggestion;
+mod template;
+mod variables;
+
+pub use addresses::is_restricted_address;
+pub use allowed_hosts::{
+    AllowedHostError, AllowedHosts, Grant, Refusal, RefusalReason, Verdict, chained_component,
+};
+pub use application::{
+    Application, Build, Component, Executor, FileMount, HttpTrigger, Profile, Source,
+    StaticResponse, Target, TargetEnvironment, TriggerRoute, VariableDeclaration,
+};
+pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
+pub use error::{ManifestError, Place, Problem};
+pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};
+pub use reading::load;
+pub use route::{Route, RouteError};
+pub use route_table::{Match, RouteTable, RouteWarning};
+pub use template::{Template, TemplateError};
+pub use variables::{VariableError, VariableOverride, VariableValues};
