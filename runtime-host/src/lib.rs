@@ -1,1 +1,33 @@
-//! Runs Spin applications: a wasmtime host, as a library and a binary.
+//! Runs Spin applications in wasmtime: a host as a library, for tests and for the binary of the
+//! same name.
+//!
+//! [`Host::builder`] takes a manifest; [`HostBuilder::start`] loads the application and serves
+//! it on threads of its own; [`Host::drain`] ends it without losing a request. Dropping the
+//! host stops it at once.
+//!
+//! The host knows nothing of the applications that it runs.
+
+mod app;
+mod capabilities;
+pub mod cli;
+mod clock;
+mod composition;
+mod engine;
+mod guest_output;
+mod host;
+mod imports;
+mod instance;
+mod server;
+mod settings;
+
+pub use app::LoadError;
+pub use clock::{SystemClock, WallClock};
+pub use composition::CompositionError;
+pub use engine::EngineError;
+pub use host::{Host, HostBuilder, StartError};
+pub use imports::ImportError;
+pub use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
+pub use runtime_host_manifest::ManifestError;
+pub use server::listener::ListenError;
+pub use server::threads::DrainReport;
+pub use settings::Limits;

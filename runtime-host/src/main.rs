@@ -1,2 +1,7 @@
-//! The command line over the library.
-fn main() {}
+//! The `runtime-host` command. What it does is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    runtime_host::cli::run()
+}

@@ -1,0 +1,178 @@
+//! `spin:key-value@3.0.0`: key-value stores by label. A component opens only the labels that
+//! its manifest lists. The stores themselves are in `runtime-host-keyvalue`.
+
+use std::sync::Arc;
+
+use runtime_host_keyvalue::{StoreError, StoreLabel, Stores};
+use wasmtime::component::{
+    Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader,
+};
+
+use crate::instance::InstanceState;
+use bindings::spin::key_value::key_value::{
+    Error, Host, HostStore, HostStoreWithStore, add_to_linker as add_interface,
+};
+
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../wit/deps/spin-key-value@3.0.0",
+        inline: "package runtime-host:key-value; world imports { import spin:key-value/key-value@3.0.0; }",
+        imports: {
+            "spin:key-value/key-value.[method]store.get-keys": async | trappable,
+            default: async,
+        },
+        with: { "spin:key-value/key-value.store": crate::capabilities::key_value::OpenStore },
+    });
+}
+
+/// The stores that one component may open.
+#[derive(Clone)]
+pub(crate) struct GrantedStores {
+    stores: Arc<Stores>,
+    labels: Arc<[Arc<StoreLabel>]>,
+}
+
+impl GrantedStores {
+    pub(crate) fn new(stores: Arc<Stores>, labels: &[StoreLabel]) -> Self {
+        Self {
+            stores,
+            labels: labels.iter().cloned().map(Arc::new).collect(),
+        }
+    }
+
+    /// The store of that label, or nothing if the component may not open it.
+    pub(crate) fn open(&self, label: &str) -> Option<OpenStore> {
+        let granted = |granted: &&Arc<StoreLabel>| granted.as_str() == label;
+        self.labels.iter().find(granted).map(|label| OpenStore {
+            stores: Arc::clone(&self.stores),
+            label: Arc::clone(label),
+        })
+    }
+}
+
+/// A store that a component has opened.
+#[derive(Clone)]
+#[expect(unreachable_pub, reason = "the generated bindings pass it on")]
+pub struct OpenStore {
+    pub(crate) stores: Arc<Stores>,
+    pub(crate) label: Arc<StoreLabel>,
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
+    add_interface::<_, KeyValue>(linker, |state| KeyValueView {
+        granted: &state.stores,
+        table: &mut state.table,
+    })
+}
+
+struct KeyValue;
+
+impl HasData for KeyValue {
+    type Data<'a> = KeyValueView<'a>;
+}
+
+struct KeyValueView<'a> {
+    granted: &'a GrantedStores,
+    table: &'a mut ResourceTable,
+}
+
+impl Host for KeyValueView<'_> {}
+
+impl HostStore for KeyValueView<'_> {
+    async fn drop(&mut self, store: Resource<OpenStore>) -> wasmtime::Result<()> {
+        self.table.delete(store)?;
+        Ok(())
+    }
+}
+
+/// The store behind a guest's handle.
+fn opened<T>(
+    accessor: &Accessor<T, KeyValue>,
+    store: &Resource<OpenStore>,
+) -> Result<OpenStore, Error> {
+    accessor.with(|mut access| {
+        let opened = access.get().table.get(store).cloned();
+        opened.map_err(|_| Error::NoSuchStore)
+    })
+}
+
+impl<T: Send> HostStoreWithStore<T> for KeyValue {
+    async fn open(
+        accessor: &Accessor<T, Self>,
+        label: String,
+    ) -> Result<Resource<OpenStore>, Error> {
+        accessor.with(|mut access| {
+            let view = access.get();
+            let store = view.granted.open(&label).ok_or(Error::AccessDenied)?;
+            if !store.stores.contains(&store.label) {
+                return Err(Error::NoSuchStore);
+            }
+            view.table.push(store).map_err(|_| Error::StoreTableFull)
+        })
+    }
+
+    async fn get(
+        accessor: &Accessor<T, Self>,
+        store: Resource<OpenStore>,
+        key: String,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let OpenStore { stores, label } = opened(accessor, &store)?;
+        Ok(stores.get(&label, &key).await?)
+    }
+
+    async fn set(
+        accessor: &Accessor<T, Self>,
+        store: Resource<OpenStore>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<(), Error> {
+        let OpenStore { stores, label } = opened(accessor, &store)?;
+        Ok(stores.set(&label, key, value).await?)
+    }
+
+    async fn delete(
+        accessor: &Accessor<T, Self>,
+        store: Resource<OpenStore>,
+        key: String,
+    ) -> Result<(), Error> {
+        let OpenStore { stores, label } = opened(accessor, &store)?;
+        Ok(stores.delete(&label, key).await?)
+    }
+
+    async fn exists(
+        accessor: &Accessor<T, Self>,
+        store: Resource<OpenStore>,
+        key: String,
+    ) -> Result<bool, Error> {
+        let OpenStore { stores, label } = opened(accessor, &store)?;
+        Ok(stores.exists(&label, &key).await?)
+    }
+
+    async fn get_keys(
+        accessor: &Accessor<T, Self>,
+        store: Resource<OpenStore>,
+    ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
+        let listed = match opened(accessor, &store) {
+            Ok(OpenStore { stores, label }) => stores.keys(&label).await.map_err(Error::from),
+            Err(error) => Err(error),
+        };
+        let (keys, outcome) = match listed {
+            Ok(keys) => (keys, Ok(())),
+            Err(error) => (Vec::new(), Err(error)),
+        };
+        accessor.with(|mut access| {
+            let keys = StreamReader::new(&mut access, keys)?;
+            let outcome = FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
+            Ok((keys, outcome))
+        })
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::NoSuchStore(_) => Self::NoSuchStore,
+            other => Self::Other(other.to_string()),
+        }
+    }
+}

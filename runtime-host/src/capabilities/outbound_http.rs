@@ -1,0 +1,315 @@
+//! Requests that guests send, over `wasi:http` of either generation: to other hosts that the
+//! manifest allows, to other components in process (`http://<component>.spin.internal`), and to
+//! the application itself (`http://self.alt`).
+
+mod connector;
+mod upstream;
+
+use std::error::Error as StdError;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use http::{HeaderName, Request, Response};
+use http_body_util::BodyExt;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use runtime_host_manifest::{Refusal, RefusalReason, Verdict, chained_component};
+use tokio::time::timeout;
+use wasmtime::AsContextMut;
+use wasmtime::component::{Accessor, GuestTaskId, HasData, Linker, Resource};
+use wasmtime_wasi::TrappableError;
+use wasmtime_wasi_http::p3::bindings::http::client;
+use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, Request as GuestRequest, Response as GuestResponse};
+use wasmtime_wasi_http::{
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp,
+    WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+};
+
+use crate::app::LoadedComponent;
+use crate::guest_output::Stream;
+use crate::instance::InstanceState;
+use crate::instance::handler::RequestFacts;
+use crate::instance::lifetime::Watch;
+use crate::server::core::Core;
+use connector::{CONNECT_TIMEOUT, ConnectFailure, Connector, Target};
+use upstream::UpstreamBody;
+
+/// For a request that sets no times itself.
+const DEFAULT_TIMES: Times = Times {
+    connect: Duration::from_secs(10),
+    first_byte: Duration::from_secs(30),
+    between_bytes: Duration::from_secs(30),
+};
+
+/// The longest that a request can ask for, each.
+const MAX_TIME: Duration = Duration::from_secs(600);
+
+/// How long a connection is kept for the next request to the same host.
+const POOL_IDLE: Duration = Duration::from_secs(30);
+
+/// How many requests one instance can wait for at once.
+const MAX_CONCURRENT: usize = 128;
+
+/// How many calls from component to component one request can lead to in a row.
+const MAX_CHAIN: u8 = 16;
+
+/// The connections of one component on one core. Each component has its own: a connection
+/// that one may use is not another's.
+pub(crate) type HttpClient = Client<Connector, WasiBody>;
+
+/// A client for `component`; None if TLS cannot be set up, which has been logged then.
+pub(crate) fn client_for(component: &LoadedComponent) -> Option<HttpClient> {
+    let connector = Connector::new(component.manifest_id.clone(), Arc::clone(&component.allowed_hosts))?;
+    let client = Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .build(connector);
+    Some(client)
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    connect: Duration,
+    first_byte: Duration,
+    between_bytes: Duration,
+}
+
+impl Times {
+    fn of(options: Option<RequestOptions>) -> Self {
+        let options = options.unwrap_or_default();
+        let bounded = |asked: Option<Duration>, default: Duration| {
+            asked.map_or(default, |asked| asked.min(MAX_TIME))
+        };
+        Self {
+            connect: bounded(options.connect_timeout, DEFAULT_TIMES.connect),
+            first_byte: bounded(options.first_byte_timeout, DEFAULT_TIMES.first_byte),
+            between_bytes: bounded(options.between_bytes_timeout, DEFAULT_TIMES.between_bytes),
+        }
+    }
+}
+
+/// What one instance needs to send requests.
+pub(crate) struct OutboundHttp {
+    component: Arc<LoadedComponent>,
+    core: Weak<Core>,
+    watch: Arc<Watch>,
+    client: Option<HttpClient>,
+    /// The guest task that is about to send; set just before wasmtime asks for the sending.
+    caller: Option<GuestTaskId>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl OutboundHttp {
+    pub(crate) fn new(
+        component: &Arc<LoadedComponent>,
+        client: Option<HttpClient>,
+        core: &Weak<Core>,
+        watch: &Arc<Watch>,
+    ) -> Self {
+        Self {
+            component: Arc::clone(component),
+            core: Weak::clone(core),
+            watch: Arc::clone(watch),
+            client,
+            caller: None,
+            waiting: Arc::default(),
+        }
+    }
+
+    /// How many calls between components led to the one that is being made now.
+    fn chain_length(&mut self) -> u8 {
+        let so_far = match self.caller.take() {
+            Some(task) => self.watch.chain_length(task),
+            // WASI 0.2 does not say which task calls, but an instance has just one request.
+            None => self.watch.longest_chain(),
+        };
+        so_far.saturating_add(1)
+    }
+
+    fn destination(&mut self, request: &Request<WasiBody>) -> Result<Destination, Error> {
+        let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
+        let allowed = &self.component.allowed_hosts;
+        if allowed.check(target.scheme, target.host, target.port) == Verdict::Refused {
+            let refusal = target.refusal(&self.component.manifest_id, RefusalReason::NotListed);
+            say_refused(&self.component, &refusal);
+            return Err(Error::HttpRequestDenied);
+        }
+        let chained = chained_component(target.host).map(str::to_owned);
+        if chained.is_none() && target.host != "self.alt" {
+            return match &self.client {
+                Some(client) => Ok(Destination::Network(client.clone())),
+                None => Err(Error::ConfigurationError),
+            };
+        }
+        let core = self.core.upgrade().ok_or(Error::ConnectionTerminated)?;
+        let chain_length = self.chain_length();
+        if chain_length > MAX_CHAIN {
+            return Err(Error::LoopDetected);
+        }
+        let facts = RequestFacts::chained(chain_length);
+        Ok(match chained {
+            None => Destination::OwnApplication(core, facts),
+            Some(id) => match core.component_named(&id) {
+                Some(index) => Destination::Component(core, index, facts),
+                None => return Err(Error::DestinationNotFound),
+            },
+        })
+    }
+}
+
+/// Tells the component's author, and whoever runs the host, which line is missing.
+fn say_refused(component: &LoadedComponent, refusal: &Refusal) {
+    let text = refusal.to_string();
+    tracing::warn!("outbound request refused: {text}");
+    component
+        .output
+        .say(&component.id, Stream::Stderr, format!("outbound request refused: {text}"));
+}
+
+enum Destination {
+    Network(HttpClient),
+    Component(Arc<Core>, usize, RequestFacts),
+    OwnApplication(Arc<Core>, RequestFacts),
+}
+
+impl Destination {
+    async fn send(
+        self,
+        component: &LoadedComponent,
+        request: Request<WasiBody>,
+        times: Times,
+    ) -> Result<Response<WasiBody>, Error> {
+        match self {
+            Self::Network(client) => over_network(client, component, request, times).await,
+            Self::Component(core, index, facts) => {
+                in_process(core.call_chained(index, request, facts), times).await
+            }
+            Self::OwnApplication(core, facts) => {
+                in_process(core.call_own_application(request, facts), times).await
+            }
+        }
+    }
+}
+
+async fn over_network(
+    client: HttpClient,
+    component: &LoadedComponent,
+    request: Request<WasiBody>,
+    times: Times,
+) -> Result<Response<WasiBody>, Error> {
+    let sent = CONNECT_TIMEOUT.scope(times.connect, client.request(request));
+    let response = match timeout(times.connect + times.first_byte, sent).await {
+        Err(_) => return Err(Error::ConnectionReadTimeout),
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            if let Some(refusal) = refusal_in(&error) {
+                say_refused(component, refusal);
+            }
+            return Err(upstream::of_client(&error));
+        }
+    };
+    Ok(response.map(|body| UpstreamBody::new(body, times.between_bytes).boxed_unsync()))
+}
+
+fn refusal_in(error: &hyper_util::client::legacy::Error) -> Option<&Refusal> {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(ConnectFailure::Refused(refusal)) = error.downcast_ref() {
+            return Some(refusal);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+async fn in_process(
+    call: impl Future<Output = Response<WasiBody>>,
+    times: Times,
+) -> Result<Response<WasiBody>, Error> {
+    timeout(times.first_byte, call)
+        .await
+        .map_err(|_| Error::ConnectionReadTimeout)
+}
+
+/// Counts a request that an instance waits for.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Waiting {
+    fn begin(count: &Arc<AtomicUsize>) -> Option<Self> {
+        let waiting = Self(Arc::clone(count));
+        (count.fetch_add(1, Ordering::Relaxed) < MAX_CONCURRENT).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+
+impl WasiHttpHooks for OutboundHttp {
+    // The default makes an `Arc` for every header name that it looks at.
+    fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
+        DEFAULT_FORBIDDEN_HEADERS.contains(name)
+    }
+
+    fn forbidden_header_filter(&mut self) -> ForbiddenHeaderFilter {
+        Arc::new(|name| DEFAULT_FORBIDDEN_HEADERS.contains(name))
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        options: Option<RequestOptions>,
+        _response_outcome: Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ) -> Box<dyn Future<Output = Sent> + Send> {
+        let times = Times::of(options);
+        let destination = self.destination(&request);
+        let waiting = Waiting::begin(&self.waiting);
+        let component = Arc::clone(&self.component);
+        Box::new(async move {
+            let _waiting = waiting.ok_or(Error::ConnectionLimitReached)?;
+            let response = destination?.send(&component, request, times).await?;
+            // The client drives its connections itself, so nothing is left to do with them.
+            let driven: Box<dyn Future<Output = Result<(), Error>> + Send> =
+                Box::new(std::future::ready(Ok(())));
+            Ok((response, driven))
+        })
+    }
+}
+
+pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
+    wasmtime_wasi_http::p3::bindings::http::types::add_to_linker::<_, WasiHttp>(
+        linker,
+        InstanceState::http,
+    )?;
+    client::add_to_linker::<_, Sending>(linker, InstanceState::http)
+}
+
+/// wasmtime's own sending, after noting which task of the guest sends.
+struct Sending;
+
+impl HasData for Sending {
+    type Data<'a> = WasiHttpCtxView<'a>;
+}
+
+impl client::HostWithStore<InstanceState> for Sending {
+    async fn send(
+        accessor: &Accessor<InstanceState, Self>,
+        request: Resource<GuestRequest>,
+    ) -> Result<Resource<GuestResponse>, TrappableError<ErrorCode>> {
+        accessor
+            .with(|mut access| {
+                let mut store = access.as_context_mut();
+                let caller = store.async_call_stack()?.last();
+                store.data_mut().outbound_http().caller = caller;
+                wasmtime::error::Ok(())
+            })
+            .map_err(TrappableError::trap)?;
+        WasiHttp::send(&accessor.with_getter::<WasiHttp>(InstanceState::http), request).await
+    }
+}

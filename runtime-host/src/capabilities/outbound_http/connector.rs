@@ -1,0 +1,205 @@
+//! Opens connections to other hosts: looks the name up, refuses every address that the
+//! component may not reach, and connects to one of the rest. Because the very address that was
+//! checked is connected, a name cannot be rebound to a private service in between.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::Uri;
+use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
+use hyper_util::rt::TokioIo;
+use runtime_host_manifest::{AllowedHosts, ComponentId, Refusal, RefusalReason, Verdict};
+use rustls::{ClientConfig, RootCertStore};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::task_local;
+use tokio::time::timeout;
+use tower_service::Service;
+
+type Connecting<S> = Pin<Box<dyn Future<Output = Result<S, ConnectFailure>> + Send>>;
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConnectFailure {
+    #[error("{0}")]
+    Refused(Refusal),
+    #[error("`{host}` cannot be resolved: {error}")]
+    Unresolved { host: String, error: io::Error },
+    #[error("the connection failed: {0}")]
+    Unconnected(io::Error),
+    #[error("no TLS: {0}")]
+    Untrusted(io::Error),
+    #[error("no connection within the time given")]
+    TimedOut,
+    #[error("the URL names no host")]
+    NoHost,
+}
+
+task_local! {
+    /// How long the request that is being sent will wait for a connection.
+    pub(super) static CONNECT_TIMEOUT: Duration;
+}
+
+/// Connections without a time of their own are given up after this.
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+static TLS: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(|| {
+    let roots = RootCertStore {
+        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
+    };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .inspect_err(|error| tracing::error!("no TLS for outbound requests: {error}"))
+        .ok()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    Some(Arc::new(config))
+});
+
+/// Connects to what one component may reach, with TLS for `https`, within the time that the
+/// request gives.
+#[derive(Clone)]
+pub(crate) struct Connector(HttpsConnector<CheckedTcp>);
+
+impl Connector {
+    pub(super) fn new(component: ComponentId, allowed: Arc<AllowedHosts>) -> Option<Self> {
+        let tcp = CheckedTcp { component, allowed };
+        Some(Self(HttpsConnector::from((tcp, TLS.clone()?))))
+    }
+}
+
+impl Service<Uri> for Connector {
+    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
+    type Error = ConnectFailure;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let within = CONNECT_TIMEOUT
+            .try_with(|timeout| *timeout)
+            .unwrap_or(DEFAULT_CONNECT_TIMEOUT);
+        let connecting = self.0.call(uri);
+        Box::pin(async move {
+            match timeout(within, connecting).await {
+                Err(_) => Err(ConnectFailure::TimedOut),
+                Ok(Ok(stream)) => Ok(stream),
+                Ok(Err(error)) => Err(match error.downcast::<ConnectFailure>() {
+                    Ok(failure) => *failure,
+                    Err(other) => ConnectFailure::Untrusted(io::Error::other(other)),
+                }),
+            }
+        })
+    }
+}
+
+/// Plain connections to the addresses that a component may reach.
+#[derive(Clone)]
+struct CheckedTcp {
+    component: ComponentId,
+    allowed: Arc<AllowedHosts>,
+}
+
+impl Service<Uri> for CheckedTcp {
+    type Response = TokioIo<TcpStream>;
+    type Error = ConnectFailure;
+    type Future = Connecting<Self::Response>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let this = self.clone();
+        Box::pin(async move { this.connect(&uri).await.map(TokioIo::new) })
+    }
+}
+
+impl CheckedTcp {
+    async fn connect(&self, uri: &Uri) -> Result<TcpStream, ConnectFailure> {
+        let target = Target::of(uri).ok_or(ConnectFailure::NoHost)?;
+        let found = lookup_host((target.name(), target.port))
+            .await
+            .map_err(|error| ConnectFailure::Unresolved {
+                host: target.host.to_owned(),
+                error,
+            })?;
+        let mut failure = None;
+        for address in found {
+            let attempt = match self.check(&target, address) {
+                Ok(()) => TcpStream::connect(address)
+                    .await
+                    .map_err(ConnectFailure::Unconnected),
+                Err(refusal) => Err(ConnectFailure::Refused(refusal)),
+            };
+            match attempt {
+                Ok(stream) => {
+                    // Requests are small and written at once: waiting for more only delays them.
+                    stream.set_nodelay(true).map_err(ConnectFailure::Unconnected)?;
+                    return Ok(stream);
+                }
+                Err(attempt) => failure = Some(attempt),
+            }
+        }
+        Err(failure.unwrap_or_else(|| ConnectFailure::Unresolved {
+            host: target.host.to_owned(),
+            error: io::Error::from(io::ErrorKind::NotFound),
+        }))
+    }
+
+    fn check(&self, target: &Target<'_>, address: SocketAddr) -> Result<(), Refusal> {
+        let Target { scheme, host, port } = *target;
+        let reason = match self.allowed.check(scheme, host, port) {
+            Verdict::Refused => RefusalReason::NotListed,
+            Verdict::Allowed(grant) => {
+                if self.allowed.permits_address(scheme, grant, address.ip(), port) {
+                    return Ok(());
+                }
+                RefusalReason::Restricted(address.ip())
+            }
+        };
+        Err(target.refusal(&self.component, reason))
+    }
+}
+
+/// Where a request goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    pub(super) scheme: &'a str,
+    pub(super) host: &'a str,
+    pub(super) port: u16,
+}
+
+impl<'a> Target<'a> {
+    pub(super) fn of(uri: &'a Uri) -> Option<Self> {
+        let scheme = uri.scheme_str()?;
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        let usual = if scheme == "https" { 443 } else { 80 };
+        Some(Self {
+            scheme,
+            host,
+            port: uri.port_u16().unwrap_or(usual),
+        })
+    }
+
+    /// The host as the resolver wants it: an IPv6 address without brackets.
+    fn name(&self) -> &'a str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
+    }
+
+    pub(super) fn refusal(&self, component: &ComponentId, reason: RefusalReason) -> Refusal {
+        Refusal {
+            component: component.clone(),
+            scheme: self.scheme.to_owned(),
+            host: self.host.to_owned(),
+            port: self.port,
+            reason,
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! The command line: what `runtime-host` takes and how it ends. Everything that a command does
+//! is in the library.
+
+mod build;
+mod logging;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Runs Spin applications.
+#[derive(Debug, Parser)]
+#[command(name = "runtime-host", version, about, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves an application until SIGTERM or Ctrl-C.
+    Up(Box<up::Up>),
+    /// Builds the components of an application, in the order of the manifest.
+    Build(build::Build),
+}
+
+/// Does what the process's arguments say. The exit code is 1 if that fails, after one sentence
+/// about the reason on standard error, and 2 for arguments that mean nothing.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(up) => up.run(),
+        Command::Build(build) => build.run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! `runtime-host up`: serves an application. The arguments are those of `spin up`, as far as
+//! the host does what they say.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use clap::Args;
+use runtime_host_manifest::VariableOverride;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use super::build::build;
+use super::logging::{self, Format};
+use crate::{Host, Limits};
+
+/// How long Ctrl-C waits for what has begun: somebody sits in front of it.
+const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
+
+/// No time on the command line may be longer.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Arguments of `up`.
+#[derive(Debug, Args)]
+pub(super) struct Up {
+    /// The manifest, or the folder with it.
+    #[arg(short = 'f', long = "from", value_name = "PATH", default_value = ".")]
+    from: PathBuf,
+
+    /// Sets an environment variable of every component. May be given more than once.
+    #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = pair)]
+    environment: Vec<(String, String)>,
+
+    /// Serve only this component. May be given more than once.
+    #[arg(short = 'c', long = "component-id", value_name = "ID")]
+    component_ids: Vec<String>,
+
+    /// Build the components first.
+    #[arg(long)]
+    build: bool,
+
+    /// Where to listen; port 0 takes any free one.
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "SPIN_HTTP_LISTEN_ADDR",
+        default_value = "127.0.0.1:3000"
+    )]
+    listen: SocketAddr,
+
+    /// Take the next free port if the one to listen on is taken.
+    #[arg(long)]
+    find_free_port: bool,
+
+    /// Where stores are kept. [default: .spin beside the manifest]
+    #[arg(long, value_name = "PATH")]
+    state_dir: Option<PathBuf>,
+
+    /// Where the output of components is kept. [default: logs in the state directory]
+    #[arg(short = 'L', long, value_name = "PATH")]
+    log_dir: Option<PathBuf>,
+
+    /// Don't repeat the output of components here.
+    #[arg(short = 'q', long)]
+    quiet: bool,
+
+    /// Sets a key of the store `default` first. May be given more than once.
+    #[arg(long, value_name = "KEY=VALUE", value_parser = pair)]
+    key_value: Vec<(String, String)>,
+
+    /// Sets a variable of the application: NAME=VALUE, NAME=@FILE, or @FILE of TOML or JSON for
+    /// many. May be given more than once.
+    #[arg(long, value_name = "VARIABLE")]
+    variable: Vec<String>,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    /// How long a SIGTERM waits for what has begun.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    drain_timeout: Duration,
+
+    /// Threads that serve requests. [default: one per processor]
+    #[arg(long, value_name = "COUNT")]
+    workers: Option<NonZeroUsize>,
+
+    /// How the host's own log looks.
+    #[arg(long, value_enum, default_value = "plain")]
+    format: Format,
+}
+
+/// The limits, with the defaults of [`Limits`].
+#[derive(Debug, Args)]
+struct LimitArgs {
+    /// Memory that one instance of a component may hold, such as 64MiB. [default: 128MiB]
+    #[arg(long, value_name = "SIZE", env = "SPIN_MAX_INSTANCE_MEMORY")]
+    max_instance_memory: Option<ByteSize>,
+
+    /// Requests that one instance serves before it is replaced. [default: 1000]
+    #[arg(long, value_name = "COUNT")]
+    max_instance_reuse_count: Option<NonZeroUsize>,
+
+    /// Requests that one instance serves at the same time. [default: 16]
+    #[arg(long, value_name = "COUNT")]
+    max_instance_concurrent_reuse_count: Option<NonZeroUsize>,
+
+    /// How long an instance without work is kept. [default: 1s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    idle_instance_timeout: Option<Duration>,
+
+    /// How long a component may take to answer; then the answer is 504. [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    request_timeout: Option<Duration>,
+
+    /// Requests in flight on one thread; more are answered 503. [default: 1024]
+    #[arg(long, value_name = "COUNT")]
+    max_concurrent_requests: Option<NonZeroUsize>,
+
+    /// The longest body of a request; longer ones are answered 413. [default: 10MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_request_body: Option<ByteSize>,
+}
+
+impl LimitArgs {
+    fn limits(&self) -> Limits {
+        let default = Limits::default();
+        let count = |given: Option<NonZeroUsize>, default| given.map_or(default, NonZeroUsize::get);
+        Limits {
+            request_timeout: self.request_timeout.unwrap_or(default.request_timeout),
+            max_instance_memory: self
+                .max_instance_memory
+                .map_or(default.max_instance_memory, |size| {
+                    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
+                }),
+            max_instance_reuse_count: count(
+                self.max_instance_reuse_count,
+                default.max_instance_reuse_count,
+            ),
+            max_instance_concurrent_reuse_count: count(
+                self.max_instance_concurrent_reuse_count,
+                default.max_instance_concurrent_reuse_count,
+            ),
+            idle_instance_timeout: self
+                .idle_instance_timeout
+                .unwrap_or(default.idle_instance_timeout),
+            max_concurrent_requests: count(
+                self.max_concurrent_requests,
+                default.max_concurrent_requests,
+            ),
+            max_request_body: self
+                .max_request_body
+                .map_or(default.max_request_body, |size| size.as_u64()),
+        }
+    }
+}
+
+impl Up {
+    pub(super) fn run(&self) -> Result<()> {
+        let _log = logging::start(self.format);
+        if self.build {
+            build(&self.from, &self.component_ids)?;
+        }
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .context("the host's runtime does not start")?
+            .block_on(self.serve())
+    }
+
+    async fn serve(&self) -> Result<()> {
+        let host = self.start().await?;
+        let mut signals = Signals::new().context("signals cannot be received")?;
+        announce(&host);
+        let limit = match signals.next().await {
+            Ended::Terminated => self.drain_timeout,
+            Ended::Interrupted => self.drain_timeout.min(INTERRUPT_DRAIN),
+        };
+        tracing::info!("finishing what has begun, for at most {} s", limit.as_secs_f64());
+        tokio::select! {
+            report = host.drain(limit) => {
+                if !report.complete {
+                    tracing::warn!(
+                        "stopped with work left: {} requests had no complete answer",
+                        report.abandoned_requests
+                    );
+                }
+            }
+            _ = signals.next() => tracing::warn!("stopped at once by a second signal"),
+        }
+        Ok(())
+    }
+
+    async fn start(&self) -> Result<Host> {
+        let mut builder = Host::builder(&self.from)
+            .listen(self.listen)
+            .find_free_port(self.find_free_port)
+            .only_components(self.component_ids.iter().cloned())
+            .quiet(self.quiet)
+            .limits(self.limits.limits());
+        for (name, value) in &self.environment {
+            builder = builder.environment(name, value);
+        }
+        for (key, value) in &self.key_value {
+            builder = builder.key_value(key, value.as_bytes());
+        }
+        for argument in &self.variable {
+            builder = builder.variables(VariableOverride::from_argument(argument)?);
+        }
+        if let Some(path) = &self.state_dir {
+            builder = builder.state_dir(path);
+        }
+        if let Some(path) = &self.log_dir {
+            builder = builder.log_dir(path);
+        }
+        if let Some(workers) = self.workers {
+            builder = builder.workers(workers.get());
+        }
+        Ok(builder.start().await?)
+    }
+}
+
+/// Says where the application is, in the form that `spin up` uses, so that scripts find it.
+fn announce(host: &Host) {
+    let mut text = format!("\nServing {}\nAvailable Routes:\n", host.url());
+    for route in host.routes() {
+        text.push_str("  ");
+        text.push_str(&route);
+        text.push('\n');
+    }
+    let mut stdout = io::stdout().lock();
+    // Nobody has to read it.
+    let _closed = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
+}
+
+/// Why the process is to end.
+enum Ended {
+    Terminated,
+    Interrupted,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> Ended {
+        tokio::select! {
+            _ = self.terminate.recv() => Ended::Terminated,
+            _ = self.interrupt.recv() => Ended::Interrupted,
+        }
+    }
+}
+
+fn pair(argument: &str) -> Result<(String, String), String> {
+    match argument.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as name=value".to_owned()),
+    }
+}
+
+fn time(argument: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(argument)
+        .map_err(|error| format!("{error}; write it as 500ms, 30s or 2m"))?;
+    if time.is_zero() || time > LONGEST {
+        return Err("it has to be longer than nothing and at most a day".to_owned());
+    }
+    Ok(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser;
+
+    #[derive(Debug, Parser)]
+    struct Command {
+        #[command(flatten)]
+        up: Up,
+    }
+
+    #[test]
+    fn limits_have_the_defaults_of_the_library() {
+        let up = Command::parse_from(["up"]).up;
+        assert_eq!(format!("{:?}", up.limits.limits()), format!("{:?}", Limits::default()));
+    }
+
+    #[test]
+    fn sizes_and_times_have_units() {
+        let up = Command::parse_from(["up", "--max-instance-memory", "64MiB", "--request-timeout", "500ms"]).up;
+        let limits = up.limits.limits();
+        assert_eq!(limits.max_instance_memory, 64 << 20);
+        assert_eq!(limits.request_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn times_that_cannot_be_meant_are_refused() {
+        for time in ["0s", "100d", "fast"] {
+            assert!(
+                Command::try_parse_from(["up", "--request-timeout", time]).is_err(),
+                "{time} should be refused"
+            );
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! A host that serves one application: how it is set up, started, looked into and ended.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
+use runtime_host_manifest::{
+    Application, InvalidName, ManifestError, Target, VariableError, VariableOverride, VariableValues,
+};
+
+use crate::app::{App, LoadError, Surroundings};
+use crate::clock::{GuestClock, SystemClock, WallClock};
+use crate::engine::{self, EngineError};
+use crate::guest_output::GuestOutput;
+use crate::server::listener::{self, ListenError};
+use crate::server::threads::{DrainReport, Threads};
+use crate::settings::Limits;
+
+/// The store that `--key-value` writes to.
+const DEFAULT_STORE: &str = "default";
+
+/// The file of all stores, in the state directory. Spin uses the same name and layout.
+const DATABASE: &str = "sqlite_key_value.db";
+
+/// Why a host does not start. Each message is one sentence with the fix.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The manifest cannot be used.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// A variable is missing or unknown.
+    #[error(transparent)]
+    Variable(#[from] VariableError),
+    /// The components cannot be loaded.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The key-value stores cannot be opened.
+    #[error(transparent)]
+    OpenStores(#[from] OpenError),
+    /// A key that is to be set first cannot be set.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The name of the default store is not allowed by the manifest's rules.
+    #[error(transparent)]
+    DefaultStore(#[from] InvalidName),
+    /// Nothing listens.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// wasmtime does not start.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// The state directory cannot be made.
+    #[error("{} cannot be made: {error}; name another folder with `--state-dir`", path.display())]
+    StateDir {
+        /// The directory.
+        path: PathBuf,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// No threads can be started.
+    #[error("the host's threads do not start: {0}")]
+    Threads(io::Error),
+}
+
+/// What a host is to do. See [`Host::builder`].
+pub struct HostBuilder {
+    manifest: PathBuf,
+    listen: SocketAddr,
+    find_free_port: bool,
+    variables: Vec<VariableOverride>,
+    environment: Vec<(String, String)>,
+    key_values: Vec<(String, Vec<u8>)>,
+    only: Vec<String>,
+    state_dir: Option<PathBuf>,
+    log_dir: Option<PathBuf>,
+    quiet: bool,
+    workers: Option<usize>,
+    limits: Limits,
+    clock: Arc<dyn WallClock>,
+}
+
+impl HostBuilder {
+    /// Where to listen; port 0 takes any free one. 127.0.0.1:3000 unless told.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Take the next free port if the one to listen on is taken.
+    #[must_use]
+    pub fn find_free_port(mut self, find: bool) -> Self {
+        self.find_free_port = find;
+        self
+    }
+
+    /// Sets a variable of the application, over whatever else gives it a value.
+    #[must_use]
+    pub fn variable(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.variables.push(VariableOverride::new(name, value));
+        self
+    }
+
+    /// Sets variables that have been read from command-line arguments.
+    #[must_use]
+    pub fn variables(mut self, variables: impl IntoIterator<Item = VariableOverride>) -> Self {
+        self.variables.extend(variables);
+        self
+    }
+
+    /// Sets a variable in the environment of every component.
+    #[must_use]
+    pub fn environment(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// Writes a key of the store `default` before anything is served.
+    #[must_use]
+    pub fn key_value(mut self, key: impl Into<String>, value: impl Into<Vec<u8>>) -> Self {
+        self.key_values.push((key.into(), value.into()));
+        self
+    }
+
+    /// Serves only these components. All of them unless told.
+    #[must_use]
+    pub fn only_components(mut self, ids: impl IntoIterator<Item = String>) -> Self {
+        self.only.extend(ids);
+        self
+    }
+
+    /// Where stores are kept: `.spin` beside the manifest unless told.
+    #[must_use]
+    pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.state_dir = Some(path.into());
+        self
+    }
+
+    /// Where guest output is kept: `logs` in the state directory unless told.
+    #[must_use]
+    pub fn log_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.log_dir = Some(path.into());
+        self
+    }
+
+    /// Don't repeat guest output on the terminal.
+    #[must_use]
+    pub fn quiet(mut self, quiet: bool) -> Self {
+        self.quiet = quiet;
+        self
+    }
+
+    /// How many threads serve requests: one per processor unless told. At least one.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers.max(1));
+        self
+    }
+
+    /// All limits at once.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// From the arrival of a request to its response's head; then the answer is 504.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.request_timeout = timeout;
+        self
+    }
+
+    /// Bytes that one instance may hold in all its memories and tables.
+    #[must_use]
+    pub fn max_instance_memory(mut self, bytes: usize) -> Self {
+        self.limits.max_instance_memory = bytes;
+        self
+    }
+
+    /// The time of day that guests see. Sleeps and monotonic clocks stay real.
+    #[must_use]
+    pub fn wall_clock(mut self, clock: Arc<dyn WallClock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Loads the application and serves it. It is reachable when this returns.
+    ///
+    /// # Errors
+    /// Whatever keeps the application from being served, as one sentence with the fix.
+    pub async fn start(self) -> Result<Host, StartError> {
+        let key_values = self.key_values.clone();
+        // Compiling takes seconds; meanwhile the caller's runtime goes on.
+        let loaded = match tokio::task::spawn_blocking(move || self.load()).await {
+            Ok(loaded) => loaded?,
+            Err(panicked) => return Err(StartError::Threads(io::Error::other(panicked))),
+        };
+        loaded
+            .stores
+            .set_many(&loaded.default_store, key_values)
+            .await?;
+        let server = Threads::start(
+            &loaded.app,
+            &loaded.limits,
+            loaded.listener,
+            loaded.workers,
+        )
+        .map_err(StartError::Threads)?;
+        Ok(Host {
+            server,
+            app: loaded.app,
+            stores: loaded.stores,
+            output: loaded.output,
+        })
+    }
+
+    fn load(self) -> Result<Loaded, StartError> {
+        let mut application = runtime_host_manifest::load(&self.manifest)?;
+        self.keep_only(&mut application)?;
+        let values = VariableValues::resolve(&application, &self.variables, |name| {
+            std::env::var(name).ok()
+        })?;
+        // A busy port is told before seconds of compiling.
+        let listener = listener::listen(self.listen, self.find_free_port)?;
+
+        let state_dir = match &self.state_dir {
+            Some(path) => path.clone(),
+            None => application.base_dir.join(".spin"),
+        };
+        fs::create_dir_all(&state_dir).map_err(|error| StartError::StateDir {
+            path: state_dir.clone(),
+            error,
+        })?;
+        let log_dir = self.log_dir.unwrap_or_else(|| state_dir.join("logs"));
+        let output = GuestOutput::start(log_dir, !self.quiet).map_err(StartError::Threads)?;
+        let default_store = DEFAULT_STORE.parse()?;
+        let labels = labels(&application, &default_store);
+        let stores = Arc::new(Stores::sqlite(&state_dir.join(DATABASE), labels)?);
+
+        let surroundings = Surroundings {
+            engine: engine::shared()?,
+            stores: Arc::clone(&stores),
+            output: output.clone(),
+            clock: GuestClock(self.clock),
+            environment: self.environment,
+        };
+        Ok(Loaded {
+            app: Arc::new(App::load(&application, &values, &surroundings)?),
+            limits: Arc::new(self.limits),
+            workers: self.workers.unwrap_or_else(processors),
+            listener,
+            default_store,
+            stores,
+            output,
+        })
+    }
+
+    fn keep_only(&self, application: &mut Application) -> Result<(), LoadError> {
+        if self.only.is_empty() {
+            return Ok(());
+        }
+        if let Some(unknown) = self
+            .only
+            .iter()
+            .find(|id| !application.components.contains_key(id.as_str()))
+        {
+            let known: Vec<_> = application.components.keys().map(ToString::to_string).collect();
+            return Err(LoadError::NothingToServe(format!(
+                "the manifest has no component `{unknown}`; it has {}",
+                known.join(", ")
+            )));
+        }
+        application.triggers.retain(|trigger| match &trigger.target {
+            Target::Component(id) => self.only.iter().any(|only| only == id.as_str()),
+            Target::StaticResponse(_) => false,
+        });
+        Ok(())
+    }
+}
+
+/// What is there when everything that can go wrong has gone well.
+struct Loaded {
+    app: Arc<App>,
+    limits: Arc<Limits>,
+    workers: usize,
+    listener: TcpListener,
+    default_store: StoreLabel,
+    stores: Arc<Stores>,
+    output: GuestOutput,
+}
+
+fn labels(application: &Application, default_store: &StoreLabel) -> BTreeSet<StoreLabel> {
+    let components = application.components.values();
+    let used = components.flat_map(|component| &component.key_value_stores);
+    used.chain([default_store]).cloned().collect()
+}
+
+fn processors() -> usize {
+    available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// An application that is being served. Dropping it stops it at once: requests that are being
+/// answered are cut off.
+pub struct Host {
+    server: Threads,
+    app: Arc<App>,
+    stores: Arc<Stores>,
+    output: GuestOutput,
+}
+
+impl Host {
+    /// Sets up a host for the application of a manifest: a `spin.toml`, or a folder with one.
+    pub fn builder(manifest: impl AsRef<Path>) -> HostBuilder {
+        HostBuilder {
+            manifest: manifest.as_ref().to_owned(),
+            listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            find_free_port: false,
+            variables: Vec::new(),
+            environment: Vec::new(),
+            key_values: Vec::new(),
+            only: Vec::new(),
+            state_dir: None,
+            log_dir: None,
+            quiet: false,
+            workers: None,
+            limits: Limits::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Where the host listens, with the port that was chosen.
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
+    /// The same as a URL without a slash at its end.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address())
+    }
+
+    /// One line for each public route: `<component>: <url>`.
+    pub fn routes(&self) -> Vec<String> {
+        self.app.routes.listing(&self.url())
+    }
+
+    /// The key-value stores that the components write to.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
+    }
+
+    /// Stops accepting connections and finishes what has begun, for at most `limit`: requests,
+    /// what guests still do after their answers, and writes to the stores. Afterwards the host
+    /// serves nothing any more.
+    pub async fn drain(&self, limit: Duration) -> DrainReport {
+        let report = self.server.drain(limit).await;
+        if let Err(error) = self.stores.flush().await {
+            tracing::error!("the last writes to the key-value stores failed: {error}");
+        }
+        let output = self.output.clone();
+        let _flushed = tokio::task::spawn_blocking(move || output.flush()).await;
+        report
+    }
+}

@@ -1,0 +1,314 @@
+//! One core of the server: everything that the requests of one worker thread need, shared with
+//! no other thread. A request is routed, run and answered on the core that accepted its
+//! connection.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use http_body::Body;
+use hyper::body::Incoming;
+use runtime_host_manifest::Match;
+use wasmtime::{Engine, PoolConcurrencyLimitError};
+use wasmtime_wasi_http::WasiBody;
+use wasmtime_wasi_http::handler::{
+    ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError,
+};
+use http_body_util::BodyExt;
+
+use crate::app::{Answerer, App};
+use crate::instance::handler::{ComponentHandler, RequestFacts, StartTimeout};
+use crate::server::body::{self, AnswerBody, GuestBody};
+use crate::server::problem::Problem;
+use crate::server::request::{self, Origin};
+use crate::settings::Limits;
+
+/// Answered by the host itself, for load balancers.
+const HEALTH: &str = "/.well-known/spin/health";
+
+/// One core.
+pub(crate) struct Core {
+    app: Arc<App>,
+    limits: Arc<Limits>,
+    /// The warm instances, by the place of their component in the application.
+    handlers: Vec<ProxyHandler<ComponentHandler>>,
+    in_flight: AtomicUsize,
+    busy_instances: Arc<AtomicUsize>,
+    connections: AtomicUsize,
+    draining: Arc<AtomicBool>,
+}
+
+/// Counts a request as in flight until it is dropped.
+pub(crate) struct Permit(Arc<Core>);
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Counts a connection as open until it is dropped.
+pub(crate) struct OpenConnection(Arc<Core>);
+
+impl OpenConnection {
+    /// The core that serves the connection.
+    pub(crate) fn core(&self) -> &Arc<Core> {
+        &self.0
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl Core {
+    /// A core that serves `app`. Once `draining` is raised, clients are told with every answer
+    /// that their connection ends.
+    pub(crate) fn new(app: Arc<App>, limits: Arc<Limits>, draining: Arc<AtomicBool>) -> Arc<Self> {
+        Arc::new_cyclic(|core: &Weak<Self>| Self {
+            handlers: app
+                .components
+                .iter()
+                .map(|component| {
+                    ProxyHandler::new(ComponentHandler::new(
+                        Arc::clone(component),
+                        Arc::clone(&limits),
+                        Weak::clone(core),
+                    ))
+                })
+                .collect(),
+            app,
+            limits,
+            in_flight: AtomicUsize::new(0),
+            busy_instances: Arc::default(),
+            connections: AtomicUsize::new(0),
+            draining,
+        })
+    }
+
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.app.engine
+    }
+
+    /// How many instances have work to do, also after their answers.
+    pub(crate) fn busy_instances(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.busy_instances)
+    }
+
+    /// The place of a component, for [`Core::call_chained`].
+    pub(crate) fn component_named(&self, id: &str) -> Option<usize> {
+        self.app.component_named(id)
+    }
+
+    /// How many connections are open.
+    pub(crate) fn open_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that this core is going to serve.
+    pub(crate) fn open_connection(self: &Arc<Self>) -> OpenConnection {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        OpenConnection(Arc::clone(self))
+    }
+
+    /// How many requests are being answered.
+    pub(crate) fn requests_in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing is going on.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.open_connections() == 0
+            && self.requests_in_flight() == 0
+            && self.busy_instances.load(Ordering::Relaxed) == 0
+    }
+
+    fn permit(self: &Arc<Self>) -> Result<Permit, Problem> {
+        let before = self.in_flight.fetch_add(1, Ordering::Relaxed);
+        let permit = Permit(Arc::clone(self));
+        if before < self.limits.max_concurrent_requests {
+            Ok(permit)
+        } else {
+            Err(Problem::Overloaded)
+        }
+    }
+
+    /// Answers a request from outside.
+    pub(crate) async fn answer(
+        self: Arc<Self>,
+        request: Request<Incoming>,
+        client: &Origin,
+    ) -> Response<AnswerBody> {
+        let seen = tracing::enabled!(tracing::Level::DEBUG)
+            .then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
+        let mut response = match self.route(request, client).await {
+            Ok(response) => response,
+            Err(problem) => problem.into_response().map(AnswerBody::whole),
+        };
+        if self.draining.load(Ordering::Relaxed) {
+            response
+                .headers_mut()
+                .insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+        }
+        if let Some((start, method, path)) = seen {
+            tracing::debug!(
+                %method,
+                path,
+                status = response.status().as_u16(),
+                ms = start.elapsed().as_secs_f64() * 1e3,
+                "answered"
+            );
+        }
+        response
+    }
+
+    async fn route(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        client: &Origin,
+    ) -> Result<Response<AnswerBody>, Problem> {
+        let uri = request.uri().clone();
+        let path = uri.path();
+        if path == HEALTH {
+            return Ok(Response::new(AnswerBody::whole(Bytes::from_static(b"OK"))));
+        }
+        if request.method() == Method::CONNECT {
+            return Err(Problem::MethodNotAllowed);
+        }
+        let permit = self.permit()?;
+        let (trigger, matched) = self.app.routes.route(path).ok_or(Problem::NoRoute)?;
+        let component = match self.app.answerers.get(trigger) {
+            Some(Answerer::Component(component)) => *component,
+            Some(Answerer::Static(fixed)) => {
+                return Ok(fixed.as_ref().clone().map(AnswerBody::whole));
+            }
+            None => return Err(Problem::NoRoute),
+        };
+        let limit = self.limits.max_request_body;
+        if request.body().size_hint().lower() > limit {
+            return Err(Problem::BodyTooLarge(limit));
+        }
+        let (mut head, body) = request.into_parts();
+        request::complete(&mut head, &matched, client)?;
+        let (body, exceeded) = body::bounded(body, limit);
+        let request = Request::from_parts(head, body);
+        let facts = RequestFacts::from_outside();
+        let answered = match self.call(component, request, facts).await {
+            Ok(response) => {
+                let (head, body) = response.into_parts();
+                match AnswerBody::of_guest(body, permit).await {
+                    Ok(body) => Ok(Response::from_parts(head, body)),
+                    Err(_) => Err(self.failed(component)),
+                }
+            }
+            Err(problem) => Err(problem),
+        };
+        if exceeded.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
+            return Err(Problem::BodyTooLarge(limit));
+        }
+        answered
+    }
+
+    /// Gives a request to a component.
+    async fn call(
+        &self,
+        component: usize,
+        request: Request<WasiBody>,
+        facts: RequestFacts,
+    ) -> Result<Response<GuestBody>, Problem> {
+        let handler = self.handlers.get(component).ok_or(Problem::NoRoute)?;
+        let start = Instant::now();
+        let instance = facts.instance();
+        match handler.handle(facts, request).await {
+            Ok(response) => Ok(response.map(|body| GuestBody::new(body, instance))),
+            Err(error) => Err(self.explain(component, &error, start)),
+        }
+    }
+
+    fn failed(&self, component: usize) -> Problem {
+        Problem::ComponentFailed(self.name(component))
+    }
+
+    fn name(&self, component: usize) -> String {
+        self.app
+            .components
+            .get(component)
+            .map_or_else(String::new, |component| component.id.to_string())
+    }
+
+    fn explain(&self, component: usize, error: &wasmtime::Error, start: Instant) -> Problem {
+        // An instance that had to be stopped says only that it is gone.
+        let stopped = error.is::<TrapOrPanicError>() && start.elapsed() >= self.limits.request_timeout;
+        if stopped || error.is::<ExpirationError>() {
+            return Problem::TimedOut(self.name(component));
+        }
+        let Some(failed) = error.downcast_ref::<InstantiationError<RequestFacts>>() else {
+            tracing::debug!("component `{}` gave no response: {error:#}", self.name(component));
+            return self.failed(component);
+        };
+        if failed.error.is::<PoolConcurrencyLimitError>() {
+            return Problem::Overloaded;
+        }
+        if failed.error.is::<StartTimeout>() {
+            return Problem::TimedOut(self.name(component));
+        }
+        let name = self.name(component);
+        tracing::error!("component `{name}` cannot be instantiated: {:#}", failed.error);
+        Problem::ComponentFailed(name)
+    }
+
+    /// A call from one component to another, at the place `component`.
+    pub(crate) async fn call_chained(
+        self: Arc<Self>,
+        component: usize,
+        request: Request<WasiBody>,
+        facts: RequestFacts,
+    ) -> Response<WasiBody> {
+        let uri = request.uri().clone();
+        let matched = Match::chained(uri.path());
+        for_guest(self.call_inside(component, request, &matched, facts).await)
+    }
+
+    /// A call from a component to its own application, on the application's public routes.
+    pub(crate) async fn call_own_application(
+        self: Arc<Self>,
+        request: Request<WasiBody>,
+        facts: RequestFacts,
+    ) -> Response<WasiBody> {
+        let uri = request.uri().clone();
+        let Some((trigger, matched)) = self.app.routes.route(uri.path()) else {
+            return for_guest(Err(Problem::NoRoute));
+        };
+        for_guest(match self.app.answerers.get(trigger) {
+            Some(Answerer::Component(component)) => {
+                self.call_inside(*component, request, &matched, facts).await
+            }
+            Some(Answerer::Static(fixed)) => return fixed.as_ref().clone().map(body::whole),
+            None => Err(Problem::NoRoute),
+        })
+    }
+
+    async fn call_inside(
+        &self,
+        component: usize,
+        request: Request<WasiBody>,
+        matched: &Match<'_, '_>,
+        facts: RequestFacts,
+    ) -> Result<Response<GuestBody>, Problem> {
+        let (mut head, body) = request.into_parts();
+        request::complete(&mut head, matched, &Origin::another_component())?;
+        self.call(component, Request::from_parts(head, body), facts)
+            .await
+    }
+}
+
+fn for_guest(answered: Result<Response<GuestBody>, Problem>) -> Response<WasiBody> {
+    match answered {
+        Ok(response) => response.map(BodyExt::boxed_unsync),
+        Err(problem) => problem.into_response().map(body::whole),
+    }
+}

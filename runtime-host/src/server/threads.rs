@@ -1,0 +1,260 @@
+//! The server's threads: one that accepts, and the cores. They are started here, told to drain,
+//! and stopped.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::server::connection;
+use crate::server::request::Origin;
+use crate::server::core::{Core, OpenConnection};
+use crate::settings::Limits;
+
+/// After an error of `accept`, such as too many open files, it is tried again this much later.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// While the host drains, clients that reuse their connection are answered for this long, and
+/// told with the answer that it was the last; then connections without a request are closed. A
+/// request that is on its way when the drain begins is answered this way rather than cut off.
+const LAST_REQUESTS: Duration = Duration::from_millis(200);
+
+/// How often a drain looks whether all is done.
+const DRAIN_STEP: Duration = Duration::from_millis(2);
+
+/// A connection on its way from the accepting thread to a core.
+struct Accepted {
+    stream: TcpStream,
+    client: SocketAddr,
+    /// Counts from the moment of choosing, so that a burst is spread too.
+    open: OpenConnection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Serving,
+    /// No new connections.
+    Draining,
+    Stopped,
+}
+
+/// A server that runs until it is stopped or dropped.
+pub(crate) struct Threads {
+    address: SocketAddr,
+    cores: Vec<Arc<Core>>,
+    draining: Arc<AtomicBool>,
+    phase: watch::Sender<Phase>,
+    close: watch::Sender<bool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What was left when a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainReport {
+    /// Requests that had no complete answer when the time was up.
+    pub abandoned_requests: usize,
+    /// Whether everything was finished: requests, connections, and what guests still did after
+    /// their answers.
+    pub complete: bool,
+}
+
+impl Threads {
+    /// Starts to serve `app` on `listener` with `workers` cores.
+    pub(crate) fn start(
+        app: &Arc<App>,
+        limits: &Arc<Limits>,
+        listener: TcpListener,
+        workers: usize,
+    ) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let draining = Arc::new(AtomicBool::new(false));
+        let (phase, _) = watch::channel(Phase::Serving);
+        let (close, _) = watch::channel(false);
+        let mut server = Self {
+            address,
+            cores: Vec::new(),
+            draining,
+            phase,
+            close,
+            threads: Vec::new(),
+        };
+        let mut queues = Vec::new();
+        for number in 0..workers {
+            let (queue, accepted) = unbounded_channel();
+            let core = server.start_core(number, app, limits, accepted)?;
+            queues.push((core, queue));
+        }
+        server.start_accepting(listener, queues)?;
+        Ok(server)
+    }
+
+    fn start_core(
+        &mut self,
+        number: usize,
+        app: &Arc<App>,
+        limits: &Arc<Limits>,
+        mut accepted: UnboundedReceiver<Accepted>,
+    ) -> io::Result<Arc<Core>> {
+        let core = Core::new(Arc::clone(app), Arc::clone(limits), Arc::clone(&self.draining));
+        self.cores.push(Arc::clone(&core));
+        let server = self.address;
+        let mut phase = self.phase.subscribe();
+        let close = self.close.clone();
+        self.run(format!("core-{number}"), async move {
+            let stopped = phase.wait_for(|phase| *phase == Phase::Stopped);
+            let serving = async {
+                while let Some(accepted) = accepted.recv().await {
+                    let Accepted {
+                        stream,
+                        client,
+                        open,
+                    } = accepted;
+                    match tokio::net::TcpStream::from_std(stream) {
+                        Ok(stream) => {
+                            let origin = Origin::client(client, server);
+                            let close = close.subscribe();
+                            tokio::spawn(connection::serve(open, stream, origin, close));
+                        }
+                        Err(error) => tracing::warn!("the connection of {client} is lost: {error}"),
+                    }
+                }
+                // No more connections come, but those that are here are served.
+                std::future::pending::<()>().await;
+            };
+            tokio::select! {
+                _ = stopped => {}
+                () = serving => {}
+            }
+        })?;
+        Ok(core)
+    }
+
+    fn start_accepting(
+        &mut self,
+        listener: TcpListener,
+        queues: Vec<(Arc<Core>, UnboundedSender<Accepted>)>,
+    ) -> io::Result<()> {
+        let mut phase = self.phase.subscribe();
+        self.run("accept".to_owned(), async move {
+            let listener = match tokio::net::TcpListener::from_std(listener) {
+                Ok(listener) => listener,
+                Err(error) => {
+                    tracing::error!("cannot accept connections: {error}");
+                    return;
+                }
+            };
+            let accepting = async {
+                loop {
+                    match listener.accept().await {
+                        Ok((stream, client)) => hand_over(&queues, stream, client),
+                        Err(error) => {
+                            tracing::warn!("a connection could not be accepted: {error}");
+                            tokio::time::sleep(ACCEPT_PAUSE).await;
+                        }
+                    }
+                }
+            };
+            tokio::select! {
+                () = accepting => {}
+                _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
+            }
+            // The system has completed these already; closing the socket would cut them off.
+            while let Some(Ok((stream, client))) = futures::FutureExt::now_or_never(listener.accept()) {
+                hand_over(&queues, stream, client);
+            }
+        })
+    }
+
+    fn run(
+        &mut self,
+        name: String,
+        work: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let runtime: Runtime = Builder::new_current_thread().enable_all().build()?;
+        let thread = thread::Builder::new().name(name).spawn(move || {
+            runtime.block_on(work);
+            // What runs on its blocking threads, such as a name lookup, is not waited for.
+            runtime.shutdown_background();
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting and finishes what has begun, within `limit`.
+    pub(crate) async fn drain(&self, limit: Duration) -> DrainReport {
+        let end = Instant::now() + limit;
+        self.draining.store(true, Ordering::Relaxed);
+        self.phase.send_if_modified(|phase| {
+            let serving = *phase == Phase::Serving;
+            if serving {
+                *phase = Phase::Draining;
+            }
+            serving
+        });
+        let last_requests = Instant::now() + LAST_REQUESTS.min(limit);
+        loop {
+            let quiet = self.cores.iter().all(|core| core.is_quiet());
+            let now = Instant::now();
+            if now >= last_requests {
+                self.close.send_replace(true);
+            }
+            if quiet || now >= end {
+                return DrainReport {
+                    abandoned_requests: self.requests_in_flight(),
+                    complete: quiet,
+                };
+            }
+            tokio::time::sleep(DRAIN_STEP).await;
+        }
+    }
+
+    fn requests_in_flight(&self) -> usize {
+        self.cores.iter().map(|core| core.requests_in_flight()).sum()
+    }
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        self.phase.send_replace(Phase::Stopped);
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the server panicked");
+            }
+        }
+    }
+}
+
+/// Gives a connection to the core that has the fewest.
+fn hand_over(
+    queues: &[(Arc<Core>, UnboundedSender<Accepted>)],
+    stream: tokio::net::TcpStream,
+    client: SocketAddr,
+) {
+    let least = queues.iter().min_by_key(|(core, _)| core.open_connections());
+    let Some((core, queue)) = least else {
+        return;
+    };
+    let open = core.open_connection();
+    match stream.into_std() {
+        Ok(stream) => {
+            let _stopping = queue.send(Accepted {
+                stream,
+                client,
+                open,
+            });
+        }
+        Err(error) => tracing::warn!("the connection of {client} is lost: {error}"),
+    }
+}

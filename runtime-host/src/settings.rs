@@ -1,0 +1,49 @@
+//! How a host runs an application: where it listens, where it keeps things, and its limits, all
+//! with defaults that are safe to serve with.
+
+use std::time::Duration;
+
+/// Bounds on what requests and guests may take. The command line shows every one of them.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// From the arrival of a request to its response's head; then the answer is 504.
+    pub request_timeout: Duration,
+    /// Bytes that one instance may hold in all its memories and tables.
+    pub max_instance_memory: usize,
+    /// Requests that one instance serves before it is replaced. What instances keep for each
+    /// request they have served is freed only then.
+    pub max_instance_reuse_count: usize,
+    /// Requests that one instance serves at the same time.
+    pub max_instance_concurrent_reuse_count: usize,
+    /// How long an instance without work is kept.
+    pub idle_instance_timeout: Duration,
+    /// Requests in flight on one worker thread; more are answered 503 at once.
+    pub max_concurrent_requests: usize,
+    /// Bytes of a request's body; longer ones are answered 413.
+    pub max_request_body: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            request_timeout: Duration::from_secs(30),
+            max_instance_memory: 128 << 20,
+            max_instance_reuse_count: 1_000,
+            max_instance_concurrent_reuse_count: 16,
+            idle_instance_timeout: Duration::from_secs(1),
+            max_concurrent_requests: 1_024,
+            max_request_body: 10 << 20,
+        }
+    }
+}
+
+impl Limits {
+    /// How long a guest may go on after its last response began: to stream the body, and for
+    /// tasks that outlive the response.
+    pub(crate) fn after_answers_timeout(&self) -> Duration {
+        self.request_timeout.max(MIN_AFTER_ANSWERS)
+    }
+}
+
+/// Even where requests have to be answered quickly, background work gets this long.
+const MIN_AFTER_ANSWERS: Duration = Duration::from_secs(10);
