@@ -6,6 +6,7 @@
 //! has to be allowed by address, or by the literal name `localhost`. So a name on the list
 //! cannot be made to point at a private service.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -295,7 +296,7 @@ fn parse_entry(written: &str) -> Result<AllowedHost, AllowedHostError> {
     let (host, port) = split_port(rest);
     let host = match parse_pattern(host) {
         Some(host) => host,
-        None => return Err(path_or_host(written, entry, host)),
+        None => return Err(path_or_host(written, entry)),
     };
     let ports = match port {
         None => Ports::One(
@@ -306,7 +307,7 @@ fn parse_entry(written: &str) -> Result<AllowedHost, AllowedHostError> {
         ),
         Some(port) => match (parse_ports(port), port.split_once('/')) {
             (Some(ports), _) => ports,
-            (None, Some(_)) => return Err(path_or_host(written, entry, "/")),
+            (None, Some(_)) => return Err(path_or_host(written, entry)),
             (None, None) => return Err(AllowedHostError::Port { entry: owned() }),
         },
     };
@@ -318,12 +319,16 @@ fn parse_entry(written: &str) -> Result<AllowedHost, AllowedHostError> {
 }
 
 /// What is wrong with an entry whose host is none: there is a path, or it really is none.
-fn path_or_host(written: &str, entry: &str, host: &str) -> AllowedHostError {
-    let without_path = entry
-        .split_once("://")
-        .and_then(|(scheme, rest)| Some(format!("{scheme}://{}", rest.split_once('/')?.0)));
+fn path_or_host(written: &str, entry: &str) -> AllowedHostError {
+    let without_path = entry.split_once("://").and_then(|(scheme, rest)| {
+        let (host, path) = rest.split_once('/')?;
+        // The mask of a network is not a path, even if it is too long.
+        let is_mask =
+            parse_network(host).is_some() && path.starts_with(|c: char| c.is_ascii_digit());
+        (!is_mask).then(|| format!("{scheme}://{host}"))
+    });
     match without_path {
-        Some(fix) if host.contains('/') && parse_entry(&fix).is_ok() => AllowedHostError::Path {
+        Some(fix) if parse_entry(&fix).is_ok() => AllowedHostError::Path {
             entry: written.to_owned(),
             fix,
         },
@@ -356,12 +361,9 @@ fn parse_pattern(host: &str) -> Option<HostPattern> {
     }
     if let Some(below) = host.strip_prefix("*.") {
         return match parse_host(below)? {
-            Host::Domain(name) if !name.contains('*') => Some(HostPattern::Below(name)),
-            _ => None,
+            Host::Domain(name) => Some(HostPattern::Below(name)),
+            Host::Ipv4(_) | Host::Ipv6(_) => None,
         };
-    }
-    if host.contains('*') {
-        return None;
     }
     Some(match parse_host(host)? {
         Host::Domain(name) => HostPattern::Name(name),
@@ -370,9 +372,14 @@ fn parse_pattern(host: &str) -> Option<HostPattern> {
     })
 }
 
-/// A network or an address, IPv6 with or without brackets.
+/// A network or an address, IPv6 with or without brackets around the address.
 fn parse_network(host: &str) -> Option<IpNet> {
-    let host = host.replace(['[', ']'], "");
+    let host = match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+        Some((address, prefix)) if prefix.is_empty() || prefix.starts_with('/') => {
+            Cow::Owned(format!("{address}{prefix}"))
+        }
+        _ => Cow::Borrowed(host),
+    };
     match host.parse::<IpAddr>() {
         Ok(address) => Some(IpNet::from(address.to_canonical())),
         Err(_) => host.parse::<IpNet>().ok().map(|net| net.trunc()),
@@ -387,13 +394,18 @@ fn parse_host(host: &str) -> Option<Host> {
         Err(_) => Host::parse(host).ok()?,
     };
     match parsed {
-        Host::Domain(name) if name.is_empty() => None,
+        // The URL standard lets more through than names are made of.
+        Host::Domain(name) if name.is_empty() || !name.chars().all(is_name_char) => None,
         Host::Ipv6(address) => Some(match IpAddr::V6(address).to_canonical() {
             IpAddr::V4(v4) => Host::Ipv4(v4),
             IpAddr::V6(v6) => Host::Ipv6(v6),
         }),
         other => Some(other),
     }
+}
+
+fn is_name_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
 }
 
 fn parse_ports(written: &str) -> Option<Ports> {

@@ -7,38 +7,30 @@ const ALIKE: f64 = 0.8;
 
 /// The end of a sentence about an unknown name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Suggestion {
-    nearest: Option<String>,
-    known: Vec<String>,
-}
+pub struct Suggestion(Box<str>);
 
 impl Suggestion {
     /// What to say about `unknown`, when these are the names that there are.
     pub(crate) fn new<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> Self {
-        let known: Vec<String> = known.into_iter().map(str::to_owned).collect();
+        let known: Vec<&str> = known.into_iter().collect();
         let nearest = known
             .iter()
             .map(|name| (strsim::jaro_winkler(&unknown.to_lowercase(), name), name))
             .filter(|(likeness, _)| *likeness >= ALIKE)
-            .max_by(|(one, _), (other, _)| one.total_cmp(other))
-            .map(|(_, name)| name.clone());
-        Self { nearest, known }
+            .max_by(|(one, _), (other, _)| one.total_cmp(other));
+        let text = match (nearest, known.as_slice()) {
+            (Some((_, nearest)), _) => format!(": did you mean `{nearest}`?"),
+            (None, []) => ": there are none".to_owned(),
+            (None, [only]) => format!(": there is only `{only}`"),
+            (None, all) => format!(": there are `{}`", all.join("`, `")),
+        };
+        Self(text.into())
     }
 }
 
 impl fmt::Display for Suggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(nearest) = &self.nearest {
-            return write!(f, ": did you mean `{nearest}`?");
-        }
-        match self.known.as_slice() {
-            [] => f.write_str(": there are none"),
-            [only] => write!(f, ": there is only `{only}`"),
-            [first, rest @ ..] => {
-                write!(f, ": there are `{first}`")?;
-                rest.iter().try_for_each(|name| write!(f, ", `{name}`"))
-            }
-        }
+        f.write_str(&self.0)
     }
 }
 
