@@ -1,7 +1,7 @@
 //! The thread that does all writing to a database file. It commits what is queued as one
 //! transaction and acknowledges each piece of work after that. What the work is, it doesn't know.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 
 use rusqlite::{Connection, TransactionBehavior};
@@ -112,7 +112,7 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>, path: &PathBuf) {
+fn run(mut connection: Connection, mut queue: mpsc::Receiver<Box<dyn Job>>, path: &Path) {
     while let Some(first) = queue.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP_LENGTH
