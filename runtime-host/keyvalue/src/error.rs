@@ -109,7 +109,7 @@ pub enum OpenError {
     },
     /// The database has a table of the same name, but with other columns.
     #[error(
-        "the table `spin_key_value` in {} has not the columns `store`, `key` and `value`: move the \
+        "the table `spin_key_value` in {} lacks the columns `store`, `key` and `value`: move the \
          file away, or name another folder with `--state-dir`",
         path.display()
     )]

@@ -171,11 +171,11 @@ impl Stores {
     }
 
     /// Adds to the counter under a key and gives its new value. Where there is nothing, it
-    /// counts from 0; adding 0 there leaves it so. A counter is kept as Spin keeps it: 8 bytes, little-endian,
-    /// signed.
+    /// counts from 0; adding 0 there leaves it so. A counter is kept as Spin keeps it: a signed
+    /// number in 8 bytes, the lowest first.
     ///
     /// # Errors
-    /// `StoreError::NotACounter` if the value has not 8 bytes, `CounterOverflow` if the sum is
+    /// `StoreError::NotACounter` if the value is not 8 bytes long, `CounterOverflow` if the sum is
     /// no signed 64-bit number.
     pub async fn increment(
         &self,

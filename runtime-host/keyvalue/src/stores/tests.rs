@@ -444,7 +444,7 @@ async fn a_file_that_is_something_else_is_left_alone() {
         .unwrap();
     let told = folder.open_error();
     assert!(
-        told.contains("has not the columns `store`, `key` and `value`"),
+        told.contains("lacks the columns `store`, `key` and `value`"),
         "{told}"
     );
 }
