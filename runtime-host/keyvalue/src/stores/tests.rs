@@ -6,12 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use futures::future::{join_all, try_join_all};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::*;
+use crate::database::BUSY_TIMEOUT;
 
 fn label(label: &str) -> StoreLabel {
     label.parse().unwrap()
@@ -110,6 +112,37 @@ async fn many_keys_are_set_read_and_deleted_at_once() {
         .await
         .unwrap();
     assert_eq!(stores.keys(default()).await, Ok(vec!["b".to_owned()]));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_set_at_once_is_read_at_once() {
+    let stores = temporary();
+    let keys: Vec<String> = (0..20).map(|n| format!("k{n}")).collect();
+    let set = async |value: u8| {
+        let entries = keys.iter().map(|key| (key.clone(), vec![value])).collect();
+        stores.set_many(default(), entries).await.unwrap();
+    };
+    set(0).await;
+    let reader = tokio::spawn({
+        let (stores, keys) = (stores.clone(), keys.clone());
+        async move {
+            loop {
+                let read = stores.get_many(default(), keys.clone()).await.unwrap();
+                let values: Vec<_> = read.into_iter().map(|(_, value)| value.unwrap()).collect();
+                assert!(
+                    values.windows(2).all(|pair| pair[0] == pair[1]),
+                    "{values:?}"
+                );
+                if values[0] == [255] {
+                    return;
+                }
+            }
+        }
+    });
+    for value in 1..=255 {
+        set(value).await;
+    }
+    reader.await.unwrap();
 }
 
 #[tokio::test]
@@ -487,13 +520,16 @@ async fn a_file_that_another_process_keeps_locked_is_told() {
         .get(default(), "a")
         .await
         .expect("reads should not wait for writers");
-    let (one, two) = tokio::join!(
-        stores.set(default(), "a", vec![1]),
-        stores.set(default(), "b", vec![2])
+    let began = Instant::now();
+    let writes = (0..20).map(|n| stores.set(default(), format!("k{n}"), vec![n]));
+    for done in join_all(writes).await {
+        let told = done.unwrap_err().to_string();
+        assert!(told.contains("another process has locked"), "{told}");
+    }
+    assert!(
+        began.elapsed() < 4 * BUSY_TIMEOUT,
+        "all should wait together, not in turn"
     );
-    let told = one.unwrap_err().to_string();
-    assert!(told.contains("another process has locked"), "{told}");
-    assert!(matches!(two, Err(StoreError::Unavailable(_))), "{two:?}");
 
     other.execute_batch("ROLLBACK").unwrap();
     stores
@@ -501,6 +537,19 @@ async fn a_file_that_another_process_keeps_locked_is_told() {
         .await
         .expect("the writer should go on");
     assert_eq!(stores.get(default(), "a").await, Ok(Some(vec![3])));
+}
+
+#[tokio::test]
+async fn readers_do_not_wait_for_a_commit_of_another_process() {
+    let folder = Folder::new();
+    let stores = folder.open();
+    let other = Connection::open(folder.file()).unwrap();
+    let mode: String = other
+        .query_row("PRAGMA journal_mode", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(mode, "wal");
+    other.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    assert_eq!(stores.get(default(), "a").await, Ok(None));
 }
 
 #[tokio::test]
