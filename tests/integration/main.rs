@@ -1,1 +1,41 @@
-//! One module per behaviour.
+//! The real components in the real host over real HTTP, with the market simulator as upstream.
+//! One module per behaviour; [`app`], [`guest`] and [`process`] are what they start.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, in its fixtures too"
+)]
+
+mod answer;
+mod app;
+mod clock;
+mod guest;
+mod process;
+
+mod coingecko_routes;
+mod cold_start;
+mod conditional_requests;
+mod conversion;
+mod counters;
+mod drain;
+mod fallback;
+mod faults;
+mod fresh_hit;
+mod health;
+mod isolation;
+mod kill;
+mod metrics_format;
+mod outbound_refusal;
+mod private_route;
+mod problems;
+mod pycoingecko;
+mod recovery;
+mod restart;
+mod selection;
+mod single_flight;
+mod start_up_errors;
+mod upstream_calls;
+mod wasi_generations;

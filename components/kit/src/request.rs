@@ -9,6 +9,7 @@ use http::{HeaderMap, Method};
 #[derive(Debug)]
 pub struct Request {
     method: Method,
+    authority: Option<String>,
     path: String,
     query: Query,
     headers: HeaderMap,
@@ -19,8 +20,11 @@ impl Request {
     /// Reads the head of a request.
     pub fn read(head: http::request::Parts, random: &impl Random) -> Request {
         let id = RequestId::of(&head.headers, random);
+        // WASI carries the Host header in the URI.
+        let authority = head.uri.authority().map(ToString::to_string);
         Request {
             method: head.method,
+            authority,
             path: head.uri.path().to_owned(),
             query: Query::parse(head.uri.query().unwrap_or_default()),
             headers: head.headers,
@@ -31,6 +35,11 @@ impl Request {
     /// Request method.
     pub fn method(&self) -> &Method {
         &self.method
+    }
+
+    /// Host and port that the client asked for.
+    pub fn authority(&self) -> Option<&str> {
+        self.authority.as_deref()
     }
 
     /// Path as it came.

@@ -25,7 +25,7 @@ pub(crate) async fn info<W: Clock + Variables>(world: &W, request: &Request) -> 
         "version": env!("CARGO_PKG_VERSION"),
         "commit": world.variable("commit").await.unwrap_or_else(unknown),
         "replica": world.variable("replica").await.unwrap_or_else(unknown),
-        "host": request.header("host").unwrap_or("unknown"),
+        "host": request.authority().unwrap_or("unknown"),
         "instance_started": rfc3339(started),
         "uptime": now.since(started) / 1000,
     });
@@ -44,8 +44,7 @@ mod tests {
     fn it_names_the_build_and_the_host_that_was_asked() {
         let world = World::new();
         world.set_variable("commit", "abc1234");
-        let head = http::Request::get("/api/info")
-            .header("host", "rates.example")
+        let head = http::Request::get("http://rates.example/api/info")
             .body(())
             .unwrap()
             .into_parts()

@@ -1,0 +1,150 @@
+//! The application, as a client meets it: the components of spin.toml in the host, a simulated
+//! market as their upstream, and a clock that the test moves.
+
+use crate::answer::Answer;
+use crate::clock::TestClock;
+use market_simulator::{Clock, Config, Market, Provider};
+use runtime_host::Host;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long a test waits for what should happen soon.
+pub(crate) const SOON: Duration = Duration::from_secs(20);
+
+pub(crate) struct App {
+    pub(crate) market: Market,
+    pub(crate) host: Host,
+    clock: Arc<TestClock>,
+    client: reqwest::Client,
+    state: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// The repository's folder.
+pub(crate) fn root() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests
+        .parent()
+        .expect("tests/ is in the repository")
+        .to_owned()
+}
+
+impl App {
+    pub(crate) async fn start() -> App {
+        App::with(&[]).await
+    }
+
+    /// Starts with some variables other than their defaults.
+    pub(crate) async fn with(variables: &[(&str, &str)]) -> App {
+        let clock = Arc::new(TestClock::new());
+        let market = Market::start(Config {
+            clock: Clock::manual(clock.now_ms()),
+            ..Config::default()
+        })
+        .await
+        .expect("the market starts");
+        let mut all = vec![("other_upstream".to_owned(), market.url())];
+        for provider in [Provider::CoinGecko, Provider::Coinbase, Provider::Kraken] {
+            all.push((format!("{provider}_url"), market.base_url(provider)));
+        }
+        all.extend(
+            variables
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let state = TempDir::new().unwrap();
+        let host = start_host(&all, &state, &clock).await;
+        App {
+            market,
+            host,
+            clock,
+            client: client(),
+            state,
+            variables: all,
+        }
+    }
+
+    /// Ends the host as an operator would, and starts another one on the same state.
+    pub(crate) async fn restart(&mut self) {
+        self.host.drain(SOON).await;
+        self.host = start_host(&self.variables, &self.state, &self.clock).await;
+    }
+
+    /// Moves the wall clock of the components and of the market.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.market.set_now_ms(self.clock.now_ms());
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.request("GET", path, &[]).await
+    }
+
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request("GET", path, headers).await
+    }
+
+    pub(crate) async fn get_absolute(&self, url: &str) -> Answer {
+        Answer::read(self.client.get(url).send().await.expect("an answer")).await
+    }
+
+    pub(crate) async fn request(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let url = format!("{}{path}", self.url());
+        let mut request = self.client.request(method.parse().unwrap(), url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await;
+        Answer::read(response.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))).await
+    }
+
+    /// `http://127.0.0.1:<port>`
+    pub(crate) fn url(&self) -> String {
+        self.host.url()
+    }
+
+    /// Waits until something holds, and fails if it takes too long.
+    pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
+        until(what, holds).await;
+    }
+}
+
+pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
+    let started = Instant::now();
+    while !holds().await {
+        assert!(started.elapsed() < SOON, "not within {SOON:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+pub(crate) fn client() -> reqwest::Client {
+    reqwest::Client::builder()
+        .timeout(Duration::from_secs(60))
+        // Answers of tests are for us, not for whoever set a proxy on this machine.
+        .no_proxy()
+        .build()
+        .unwrap()
+}
+
+async fn start_host(
+    variables: &[(String, String)],
+    state: &TempDir,
+    clock: &Arc<TestClock>,
+) -> Host {
+    let mut builder = Host::builder(root().join("spin.toml"))
+        .listen("127.0.0.1:0".parse().unwrap())
+        .state_dir(state.path())
+        .wall_clock(Arc::clone(clock) as Arc<dyn runtime_host::WallClock>)
+        .quiet(true);
+    for (name, value) in variables {
+        builder = builder.variable(name, value);
+    }
+    builder.start().await.expect("the host starts")
+}

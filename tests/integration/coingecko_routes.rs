@@ -1,0 +1,96 @@
+//! The routes of CoinGecko's API have CoinGecko's shapes.
+
+use crate::app::App;
+use serde_json::json;
+
+#[tokio::test]
+async fn simple_price_has_the_shape_that_coingecko_clients_expect() {
+    let app = App::start().await;
+    let answer = app
+        .get("/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur&include_24hr_change=true&include_last_updated_at=true")
+        .await
+        .expect_status(200);
+    let body = answer.json();
+    for id in ["bitcoin", "ethereum"] {
+        let mut fields: Vec<&str> = body[id]
+            .as_object()
+            .unwrap()
+            .keys()
+            .map(String::as_str)
+            .collect();
+        fields.sort_unstable();
+        assert_eq!(
+            fields,
+            [
+                "eur",
+                "eur_24h_change",
+                "last_updated_at",
+                "usd",
+                "usd_24h_change"
+            ]
+        );
+        assert!(body[id]["usd"].is_number());
+        assert!(body[id]["last_updated_at"].is_u64(), "UNIX seconds");
+    }
+    assert_eq!(body.as_object().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_price_is_a_json_number_with_the_digits_of_the_board() {
+    let app = App::start().await;
+    let rate = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    let text = app
+        .get("/api/v3/simple/price?ids=bitcoin&vs_currencies=usd")
+        .await
+        .expect_status(200)
+        .text;
+    assert_eq!(
+        text,
+        format!(
+            "{{\"bitcoin\":{{\"usd\":{}}}}}",
+            rate["price"].as_str().unwrap()
+        )
+    );
+}
+
+#[tokio::test]
+async fn unknown_ids_are_absent_and_unknown_parameters_ignored() {
+    let app = App::start().await;
+    let route = "/api/v3/simple/price?ids=bitcoin,no-such-coin&vs_currencies=usd,zzz&x_cg_demo_api_key=k&what=ever";
+    let body = app.get(route).await.expect_status(200).json();
+    assert_eq!(
+        body.as_object().unwrap().keys().collect::<Vec<_>>(),
+        ["bitcoin"]
+    );
+    assert_eq!(body["bitcoin"].as_object().unwrap().len(), 1);
+    let body = app
+        .get("/api/v3/simple/price?ids=no-such-coin&vs_currencies=usd")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(body, json!({}));
+}
+
+#[tokio::test]
+async fn missing_parameters_are_errors_of_coingeckos_shape() {
+    let app = App::start().await;
+    let body = app
+        .get("/api/v3/simple/price?ids=bitcoin")
+        .await
+        .expect_status(422)
+        .json();
+    assert_eq!(body, json!({"error": "Missing parameter vs_currencies"}));
+    let body = app
+        .get("/api/v3/simple/price?vs_currencies=usd")
+        .await
+        .expect_status(422)
+        .json();
+    assert_eq!(body, json!({"error": "Missing parameter ids"}));
+}
+
+#[tokio::test]
+async fn ping_answers_as_coingecko_does() {
+    let app = App::start().await;
+    let body = app.get("/api/v3/ping").await.expect_status(200).json();
+    assert_eq!(body, json!({"gecko_says": "(V3) To the Moon!"}));
+}

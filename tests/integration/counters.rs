@@ -1,0 +1,107 @@
+//! Counters are exact: what was answered is what is counted, at any concurrency.
+
+use crate::app::App;
+use futures::StreamExt;
+
+/// Sum of all series of a metric whose labels contain `label`.
+fn sum(metrics: &str, metric: &str, label: &str) -> u64 {
+    metrics
+        .lines()
+        .filter(|line| line.starts_with(&format!("{metric}{{")) && line.contains(label))
+        .map(|line| line.rsplit_once(' ').unwrap().1.parse::<f64>().unwrap() as u64)
+        .sum()
+}
+
+#[tokio::test]
+async fn ten_thousand_requests_from_64_clients_are_counted_exactly() {
+    let app = App::start().await;
+    app.get("/v1/rates/BTC/USD").await.expect_status(200);
+    let paths = [
+        "/v1/rates/BTC/USD",
+        "/healthz",
+        "/v1/rates/ETH/EUR",
+        "/nonsense",
+    ];
+    futures::stream::iter(0..9_999)
+        .map(|n: usize| app.get(paths[n % paths.len()]))
+        .buffer_unordered(64)
+        .for_each(async |_| ())
+        .await;
+    let counted = async |label: &str| {
+        sum(
+            &app.get("/metrics").await.text,
+            "http_requests_total",
+            label,
+        )
+    };
+    app.until("the counters are flushed", async || {
+        counted("path=\"other\"").await >= 2_499
+    })
+    .await;
+    app.until("all requests are counted", async || {
+        let metrics = app.get("/metrics").await.text;
+        let all = sum(&metrics, "http_requests_total", "");
+        let own = sum(&metrics, "http_requests_total", "path=\"/metrics\"");
+        assert!(
+            all - own <= 10_000,
+            "counted more than was asked: {metrics}"
+        );
+        all - own == 10_000
+    })
+    .await;
+    let metrics = app.get("/metrics").await.text;
+    assert_eq!(
+        sum(&metrics, "http_requests_total", "path=\"/healthz\""),
+        2_500
+    );
+    assert_eq!(
+        sum(&metrics, "http_requests_total", "status=\"404\""),
+        2_499
+    );
+    assert_eq!(
+        sum(
+            &metrics,
+            "http_request_duration_seconds_count",
+            "path=\"/healthz\""
+        ),
+        2_500
+    );
+    assert_eq!(sum(&metrics, "rates_cache_requests_total", ""), 5_001);
+    assert_eq!(
+        sum(&metrics, "rates_cache_requests_total", "result=\"miss\""),
+        1
+    );
+    assert_eq!(
+        sum(&metrics, "rates_upstream_requests_total", "outcome=\"ok\""),
+        1
+    );
+}
+
+#[tokio::test]
+async fn replicas_that_share_a_store_count_apart() {
+    let app = App::with(&[("replica", "pod-7")]).await;
+    app.get("/healthz").await.expect_status(200);
+    app.until("the request is counted", async || {
+        sum(
+            &app.get("/metrics").await.text,
+            "http_requests_total",
+            "/healthz",
+        ) == 1
+    })
+    .await;
+    let (stores, label) = (app.host.stores(), "default".parse().unwrap());
+    let keys = stores.keys(&label).await.unwrap();
+    assert!(
+        keys.iter()
+            .any(|key| key.starts_with("m/pod-7/http_requests_total|GET|/healthz")),
+        "{keys:?}"
+    );
+    stores
+        .increment(&label, "m/pod-8/http_requests_total|GET|/healthz|200|n", 5)
+        .await
+        .unwrap();
+    let own = app.get("/metrics").await.text;
+    assert_eq!(sum(&own, "http_requests_total", "/healthz"), 1);
+    let all = app.get("/api/metrics?scope=app").await.text;
+    assert_eq!(sum(&all, "http_requests_total", "/healthz"), 6);
+}

@@ -1,0 +1,63 @@
+//! CoinGecko first, then Coinbase, then Kraken; each is named as the source of its prices.
+
+use crate::app::App;
+use market_simulator::{Fault, Provider};
+
+async fn source_with(failing: &[Provider]) -> String {
+    let app = App::start().await;
+    for provider in failing {
+        app.market.fail(*provider, Fault::ServerError);
+    }
+    let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    assert_eq!(body["stale"], false);
+    let status = app.get("/v1/rates/BTC/USD").await;
+    status.expect_hit();
+    body["source"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_next_provider_is_asked_when_one_fails() {
+    use Provider::{CoinGecko, Coinbase};
+    assert_eq!(source_with(&[]).await, "coingecko");
+    assert_eq!(source_with(&[CoinGecko]).await, "coinbase");
+    assert_eq!(source_with(&[CoinGecko, Coinbase]).await, "kraken");
+}
+
+#[tokio::test]
+async fn the_order_is_a_setting() {
+    let app = App::with(&[("providers", "kraken,coingecko")]).await;
+    let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    assert_eq!(body["source"], "kraken");
+    assert_eq!(app.market.calls(Provider::CoinGecko), 0);
+}
+
+#[tokio::test]
+async fn providers_agree_on_prices() {
+    let mut prices = Vec::new();
+    for provider in ["coingecko", "coinbase", "kraken"] {
+        let app = App::with(&[("providers", provider)]).await;
+        for pair in ["BTC/USD", "ETH/EUR"] {
+            let body = app
+                .get(&format!("/v1/rates/{pair}"))
+                .await
+                .expect_status(200)
+                .json();
+            let price: f64 = body["price"].as_str().unwrap().parse().unwrap();
+            prices.push((pair, price));
+        }
+    }
+    for (pair, price) in &prices {
+        let (_, reference) = prices.iter().find(|(other, _)| other == pair).unwrap();
+        let apart = (price / reference - 1.0).abs();
+        assert!(apart < 0.01, "{pair}: {prices:?}");
+    }
+}
+
+#[tokio::test]
+async fn when_all_fail_the_answer_is_503() {
+    let app = App::start().await;
+    for provider in [Provider::CoinGecko, Provider::Coinbase, Provider::Kraken] {
+        app.market.fail(provider, Fault::ServerError);
+    }
+    app.get("/v1/rates/BTC/USD").await.expect_unavailable();
+}

@@ -1,0 +1,62 @@
+//! A host that is not allow-listed is refused, and the refusal says which line to add.
+
+use crate::app::until;
+use crate::guest::Guests;
+use market_simulator::{Config, Market};
+
+#[tokio::test]
+async fn a_host_that_is_not_listed_is_refused_by_name() {
+    let market = Market::start(Config::default()).await.unwrap();
+    let guests = Guests::start().await;
+    for caller in ["modern", "classic"] {
+        let answer = guests
+            .get(&format!("/{caller}/fetch?url={}/", market.url()))
+            .await
+            .expect_status(502);
+        assert!(
+            answer.text.to_lowercase().contains("denied"),
+            "the guest learns that it was denied: {}",
+            answer.text
+        );
+        let host = market.url();
+        until("the log names the host and the line to add", async || {
+            let log = guests.stderr_of(caller);
+            log.contains(&host)
+                && log.contains("allowed_outbound_hosts")
+                && log.contains(&format!("[component.{caller}]"))
+        })
+        .await;
+    }
+    assert_eq!(market.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_listed_host_is_reached() {
+    let market = Market::start(Config::default()).await.unwrap();
+    let url = market.url();
+    let guests = Guests::with(&[&url], |builder| builder).await;
+    for caller in ["modern", "classic"] {
+        let answer = guests
+            .get(&format!("/{caller}/fetch?url={url}/coingecko/ping"))
+            .await;
+        assert!(
+            answer.text.contains("gecko_says") || answer.status == 403,
+            "{caller}: {}",
+            answer.text
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_private_address_is_refused() {
+    // `localhost` may be listed by that name only; a wildcard does not open this machine.
+    let market = Market::start(Config::default()).await.unwrap();
+    let guests = Guests::with(&["http://*:*"], |builder| builder).await;
+    for host in [market.url(), market.url().replace("127.0.0.1", "localhost")] {
+        guests
+            .get(&format!("/modern/fetch?url={host}/"))
+            .await
+            .expect_status(502);
+    }
+    assert_eq!(market.connections(), 0);
+}

@@ -1,0 +1,100 @@
+//! What the service says to requests that it can't answer: RFC 9457 problems.
+
+use crate::app::App;
+
+#[tokio::test]
+async fn an_unknown_path_is_a_404_problem() {
+    let app = App::start().await;
+    for path in [
+        "/nonsense",
+        "/v1/nonsense",
+        "/api/v3/nonsense",
+        "/api/nonsense",
+    ] {
+        let answer = app.get(path).await.expect_status(404);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        let problem = answer.json();
+        assert_eq!(problem["status"], 404);
+        assert_eq!(problem["instance"], path);
+        assert!(
+            problem["detail"].as_str().unwrap().contains(path),
+            "{problem}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_pair_names_what_is_unknown_and_what_is_near() {
+    let app = App::start().await;
+    let problem = app.get("/v1/rates/BTC/XXX").await.expect_status(404).json();
+    assert_eq!(problem["parameter"], "quote");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("`XXX`"),
+        "{problem}"
+    );
+    let problem = app.get("/v1/rates/BTD/USD").await.expect_status(404).json();
+    assert_eq!(problem["parameter"], "base");
+    assert!(
+        problem["detail"].as_str().unwrap().contains("BTC"),
+        "{problem}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_which_are_right() {
+    let app = App::start().await;
+    for path in ["/v1/rates", "/healthz", "/metrics", "/"] {
+        let answer = app.request("POST", path, &[]).await.expect_status(405);
+        assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS", "{path}");
+        let answer = app.request("OPTIONS", path, &[]).await.expect_status(204);
+        assert_eq!(answer.header("access-control-allow-origin"), "*");
+        assert_eq!(
+            answer.header("access-control-allow-methods"),
+            "GET, HEAD, OPTIONS"
+        );
+    }
+}
+
+#[tokio::test]
+async fn head_is_get_without_the_body() {
+    let app = App::start().await;
+    let get = app.get("/v1/rates/BTC/USD").await.expect_status(200);
+    let head = app
+        .request("HEAD", "/v1/rates/BTC/USD", &[])
+        .await
+        .expect_status(200);
+    assert_eq!(head.text, "");
+    assert_eq!(head.header("content-length"), get.text.len().to_string());
+    assert_eq!(head.header("etag"), get.header("etag"));
+}
+
+#[tokio::test]
+async fn a_request_keeps_its_identity() {
+    let app = App::start().await;
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let answer = app
+        .get_with(
+            "/v1/rates/BTC/USD",
+            &[("x-request-id", "abc-1"), ("traceparent", parent)],
+        )
+        .await
+        .expect_status(200);
+    assert_eq!(answer.header("x-request-id"), "abc-1");
+    assert_eq!(answer.header("traceparent"), parent);
+    let made = app.get("/healthz").await.expect_status(200);
+    assert!(!made.header("x-request-id").is_empty());
+    assert_eq!(made.header("traceparent").len(), 55);
+}
+
+#[tokio::test]
+async fn the_landing_page_and_the_information_are_there() {
+    let app = App::start().await;
+    let page = app.get("/").await.expect_status(200);
+    assert!(page.text.contains("/v1/rates/BTC/USD"));
+    assert!(page.header("content-type").starts_with("text/html"));
+    let info = app.get("/api/info").await.expect_status(200).json();
+    assert_eq!(info["name"], "edge-rates");
+    assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
+    assert!(info["uptime"].is_u64());
+}
