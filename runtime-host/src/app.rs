@@ -194,7 +194,8 @@ impl App {
                 Target::Component(id) => match app.component_named(id.as_str()) {
                     Some(index) => Answerer::Component(index),
                     None => {
-                        let loaded = load_component(application, id, values, surroundings, &linker)?;
+                        let loaded =
+                            load_component(application, id, values, surroundings, &linker)?;
                         Answerer::Component(app.add(loaded))
                     }
                 },
@@ -256,7 +257,11 @@ fn check_built_in(application: &Application) -> Result<(), LoadError> {
             );
         }
         if let Some(extra) = trigger.extra_components.first() {
-            return refuse(&format!("`{extra}`"), place, "call the component by service chaining");
+            return refuse(
+                &format!("`{extra}`"),
+                place,
+                "call the component by service chaining",
+            );
         }
     }
     for component in application.components.values() {

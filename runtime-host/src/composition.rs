@@ -287,10 +287,7 @@ fn is_wasi(import: &str) -> bool {
 }
 
 fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names
-        .into_iter()
-        .map(|name| format!("`{name}`"))
-        .collect();
+    let names: Vec<_> = names.into_iter().map(|name| format!("`{name}`")).collect();
     if names.is_empty() {
         "nothing".to_owned()
     } else {

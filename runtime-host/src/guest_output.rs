@@ -169,7 +169,9 @@ impl Writer {
         }
         let dropped = self.dropped.swap(0, Ordering::Relaxed);
         if dropped > 0 {
-            tracing::warn!("{dropped} lines of guest output were dropped: guests print faster than they can be written");
+            tracing::warn!(
+                "{dropped} lines of guest output were dropped: guests print faster than they can be written"
+            );
         }
     }
 }

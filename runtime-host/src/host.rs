@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 use runtime_host_manifest::{
-    Application, InvalidName, ManifestError, Target, VariableError, VariableOverride, VariableValues,
+    Application, InvalidName, ManifestError, Target, VariableError, VariableOverride,
+    VariableValues,
 };
 
 use crate::app::{App, LoadError, Surroundings};
@@ -207,13 +208,8 @@ impl HostBuilder {
             .stores
             .set_many(&loaded.default_store, key_values)
             .await?;
-        let server = Threads::start(
-            &loaded.app,
-            &loaded.limits,
-            loaded.listener,
-            loaded.workers,
-        )
-        .map_err(StartError::Threads)?;
+        let server = Threads::start(&loaded.app, &loaded.limits, loaded.listener, loaded.workers)
+            .map_err(StartError::Threads)?;
         Ok(Host {
             server,
             app: loaded.app,
@@ -272,16 +268,22 @@ impl HostBuilder {
             .iter()
             .find(|id| !application.components.contains_key(id.as_str()))
         {
-            let known: Vec<_> = application.components.keys().map(ToString::to_string).collect();
+            let known: Vec<_> = application
+                .components
+                .keys()
+                .map(ToString::to_string)
+                .collect();
             return Err(LoadError::NothingToServe(format!(
                 "the manifest has no component `{unknown}`; it has {}",
                 known.join(", ")
             )));
         }
-        application.triggers.retain(|trigger| match &trigger.target {
-            Target::Component(id) => self.only.iter().any(|only| only == id.as_str()),
-            Target::StaticResponse(_) => false,
-        });
+        application
+            .triggers
+            .retain(|trigger| match &trigger.target {
+                Target::Component(id) => self.only.iter().any(|only| only == id.as_str()),
+                Target::StaticResponse(_) => false,
+            });
         Ok(())
     }
 }

@@ -1,10 +1,11 @@
 //! One running instance of a component: what its store holds and how it is made. An instance
 //! serves many requests, several at once, and is dropped when it has served enough, has been
-//! idle, or has trapped. Which instance gets which request is `handler`'s business.
+//! idle, or has trapped. Which instance gets which request is `pool`'s business.
 
-pub(crate) mod handler;
 pub(crate) mod lifetime;
 mod memory_cap;
+pub(crate) mod pool;
+mod runner;
 
 use std::sync::Arc;
 
@@ -45,10 +46,6 @@ impl InstanceState {
     /// What watches over the requests that the instance serves.
     pub(crate) fn watch(&self) -> &Watch {
         &self.watch
-    }
-
-    fn memory(&mut self) -> &mut MemoryCap {
-        &mut self.memory
     }
 }
 

@@ -162,7 +162,8 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         };
         accessor.with(|mut access| {
             let keys = StreamReader::new(&mut access, keys)?;
-            let outcome = FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
+            let outcome =
+                FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
             Ok((keys, outcome))
         })
     }

@@ -20,7 +20,9 @@ use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, GuestTaskId, HasData, Linker, Resource};
 use wasmtime_wasi::TrappableError;
 use wasmtime_wasi_http::p3::bindings::http::client;
-use wasmtime_wasi_http::p3::bindings::http::types::{ErrorCode, Request as GuestRequest, Response as GuestResponse};
+use wasmtime_wasi_http::p3::bindings::http::types::{
+    ErrorCode, Request as GuestRequest, Response as GuestResponse,
+};
 use wasmtime_wasi_http::{
     DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp,
     WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
@@ -29,7 +31,6 @@ use wasmtime_wasi_http::{
 use crate::app::LoadedComponent;
 use crate::guest_output::Stream;
 use crate::instance::InstanceState;
-use crate::instance::handler::RequestFacts;
 use crate::instance::lifetime::Watch;
 use crate::server::core::Core;
 use connector::{CONNECT_TIMEOUT, ConnectFailure, Connector, Target};
@@ -60,7 +61,10 @@ pub(crate) type HttpClient = Client<Connector, WasiBody>;
 
 /// A client for `component`; None if TLS cannot be set up, which has been logged then.
 pub(crate) fn client_for(component: &LoadedComponent) -> Option<HttpClient> {
-    let connector = Connector::new(component.manifest_id.clone(), Arc::clone(&component.allowed_hosts))?;
+    let connector = Connector::new(
+        component.manifest_id.clone(),
+        Arc::clone(&component.allowed_hosts),
+    )?;
     let client = Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(POOL_IDLE)
@@ -147,11 +151,10 @@ impl OutboundHttp {
         if chain_length > MAX_CHAIN {
             return Err(Error::LoopDetected);
         }
-        let facts = RequestFacts::chained(chain_length);
         Ok(match chained {
-            None => Destination::OwnApplication(core, facts),
+            None => Destination::OwnApplication(core, chain_length),
             Some(id) => match core.component_named(&id) {
-                Some(index) => Destination::Component(core, index, facts),
+                Some(index) => Destination::Component(core, index, chain_length),
                 None => return Err(Error::DestinationNotFound),
             },
         })
@@ -162,15 +165,17 @@ impl OutboundHttp {
 fn say_refused(component: &LoadedComponent, refusal: &Refusal) {
     let text = refusal.to_string();
     tracing::warn!("outbound request refused: {text}");
-    component
-        .output
-        .say(&component.id, Stream::Stderr, format!("outbound request refused: {text}"));
+    component.output.say(
+        &component.id,
+        Stream::Stderr,
+        format!("outbound request refused: {text}"),
+    );
 }
 
 enum Destination {
     Network(HttpClient),
-    Component(Arc<Core>, usize, RequestFacts),
-    OwnApplication(Arc<Core>, RequestFacts),
+    Component(Arc<Core>, usize, u8),
+    OwnApplication(Arc<Core>, u8),
 }
 
 impl Destination {
@@ -182,11 +187,11 @@ impl Destination {
     ) -> Result<Response<WasiBody>, Error> {
         match self {
             Self::Network(client) => over_network(client, component, request, times).await,
-            Self::Component(core, index, facts) => {
-                in_process(core.call_chained(index, request, facts), times).await
+            Self::Component(core, index, chain_length) => {
+                in_process(core.call_chained(index, request, chain_length), times).await
             }
-            Self::OwnApplication(core, facts) => {
-                in_process(core.call_own_application(request, facts), times).await
+            Self::OwnApplication(core, chain_length) => {
+                in_process(core.call_own_application(request, chain_length), times).await
             }
         }
     }
@@ -248,7 +253,13 @@ impl Drop for Waiting {
     }
 }
 
-type Sent = Result<(Response<WasiBody>, Box<dyn Future<Output = Result<(), Error>> + Send>), Error>;
+type Sent = Result<
+    (
+        Response<WasiBody>,
+        Box<dyn Future<Output = Result<(), Error>> + Send>,
+    ),
+    Error,
+>;
 
 impl WasiHttpHooks for OutboundHttp {
     // The default makes an `Arc` for every header name that it looks at.
@@ -310,6 +321,10 @@ impl client::HostWithStore<InstanceState> for Sending {
                 wasmtime::error::Ok(())
             })
             .map_err(TrappableError::trap)?;
-        WasiHttp::send(&accessor.with_getter::<WasiHttp>(InstanceState::http), request).await
+        WasiHttp::send(
+            &accessor.with_getter::<WasiHttp>(InstanceState::http),
+            request,
+        )
+        .await
     }
 }

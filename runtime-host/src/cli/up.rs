@@ -178,7 +178,10 @@ impl Up {
             Ended::Terminated => self.drain_timeout,
             Ended::Interrupted => self.drain_timeout.min(INTERRUPT_DRAIN),
         };
-        tracing::info!("finishing what has begun, for at most {} s", limit.as_secs_f64());
+        tracing::info!(
+            "finishing what has begun, for at most {} s",
+            limit.as_secs_f64()
+        );
         tokio::select! {
             report = host.drain(limit) => {
                 if !report.complete {
@@ -294,12 +297,22 @@ mod tests {
     #[test]
     fn limits_have_the_defaults_of_the_library() {
         let up = Command::parse_from(["up"]).up;
-        assert_eq!(format!("{:?}", up.limits.limits()), format!("{:?}", Limits::default()));
+        assert_eq!(
+            format!("{:?}", up.limits.limits()),
+            format!("{:?}", Limits::default())
+        );
     }
 
     #[test]
     fn sizes_and_times_have_units() {
-        let up = Command::parse_from(["up", "--max-instance-memory", "64MiB", "--request-timeout", "500ms"]).up;
+        let up = Command::parse_from([
+            "up",
+            "--max-instance-memory",
+            "64MiB",
+            "--request-timeout",
+            "500ms",
+        ])
+        .up;
         let limits = up.limits.limits();
         assert_eq!(limits.max_instance_memory, 64 << 20);
         assert_eq!(limits.request_timeout, Duration::from_millis(500));

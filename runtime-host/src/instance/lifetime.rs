@@ -14,11 +14,13 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
-use wasmtime_wasi_http::handler::{WorkerExpiration, WorkerStatus};
 
-/// How far behind its deadline a request may be answered when its guest never yields to the
-/// instance's other tasks and so has to be stopped from outside.
-const SLACK: Duration = Duration::from_millis(20);
+/// How long after a request's deadline its instance is ended by force, if the guest keeps the
+/// request from being ended alone.
+const SLACK: Duration = Duration::from_millis(10);
+
+/// The timer is looked at this often where nothing else asks for it.
+const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
 /// How many epoch ticks of computing a guest may spend after its answers before it is stopped.
 /// Waiting is not counted. A guest that computes keeps new requests out of its instance.
@@ -27,8 +29,6 @@ const TICKS_AFTER_ANSWERS: u32 = 200;
 /// Times that bound an instance's life.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Times {
-    /// From the arrival of a request to its response's head.
-    pub(crate) request: Duration,
     /// For what a guest does after its last response began: streaming the body, and tasks that
     /// outlive the response.
     pub(crate) after_answers: Duration,
@@ -51,6 +51,8 @@ struct Requests {
     waiting: VecDeque<Option<Waiting>>,
     /// The ticket of the first in `waiting`; smaller ones are over.
     first_ticket: u64,
+    /// Set when a deadline has come, until the request has noticed.
+    overdue: Option<Instant>,
     /// When a piece of a response's body was last passed on.
     body_progressed: Option<Instant>,
     /// Requests that came from another component, with the length of their chain of calls.
@@ -105,19 +107,16 @@ impl Watch {
         self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_deadline(&self) -> Option<Instant> {
-        let requests = self.requests();
-        let next = requests.waiting.iter().flatten().next();
-        next.map(|waiting| waiting.deadline)
-    }
-
     /// Ends the requests whose deadline has come.
     fn expire(&self, now: Instant) {
         let mut requests = self.requests();
         while let Some(first) = requests.waiting.front() {
             match first {
                 Some(waiting) if waiting.deadline > now => break,
-                Some(waiting) => waiting.waker.wake_by_ref(),
+                Some(waiting) => {
+                    waiting.waker.wake_by_ref();
+                    requests.overdue = Some(now);
+                }
                 None => {}
             }
             requests.pop_first();
@@ -153,7 +152,7 @@ impl RequestDeadline {
         watch: Arc<Watch>,
         task: GuestTaskId,
         chain_length: u8,
-        time: Duration,
+        deadline: Instant,
     ) -> Self {
         let chained = chain_length > 0;
         if chained {
@@ -161,7 +160,7 @@ impl RequestDeadline {
         }
         Self {
             watch,
-            deadline: Instant::now() + time,
+            deadline,
             task,
             chained,
             ticket: None,
@@ -188,7 +187,10 @@ impl Future for RequestDeadline {
                 waiting.waker.clone_from(cx.waker());
                 Poll::Pending
             }
-            _ => Poll::Ready(()),
+            _ => {
+                requests.overdue = None;
+                Poll::Ready(())
+            }
         }
     }
 }
@@ -208,14 +210,25 @@ impl Drop for RequestDeadline {
     }
 }
 
+/// What an instance is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// Nothing, and nothing is left to do.
+    Idle,
+    /// At least one request has no response yet.
+    Requests,
+    /// All responses have begun; the guest streams their bodies, or does something after them.
+    AfterAnswers,
+}
+
 /// Decides when an instance has to go.
 pub(crate) struct Expiration {
     times: Times,
     watch: Arc<Watch>,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
-    /// The state the instance was last seen in, since when, and the ticks counted until then.
-    period: (WorkerStatus, Instant),
+    /// What the instance was last seen doing, since when, and the ticks counted until then.
+    period: (Activity, Instant),
     ticks_before: u32,
     /// How many instances of this core have work to do.
     busy: Arc<AtomicUsize>,
@@ -232,11 +245,75 @@ impl Expiration {
             watch,
             timer: Box::pin(tokio::time::sleep_until(armed.into())),
             armed,
-            period: (WorkerStatus::Idle, now),
+            period: (Activity::Idle, now),
             ticks_before: 0,
             busy,
             counted_as_busy: false,
         }
+    }
+
+    /// Ready when the instance has to go. Has to be polled after each turn of the instance that
+    /// leaves it running.
+    pub(crate) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        activity: Activity,
+        since: Instant,
+    ) -> Poll<()> {
+        self.count_as_busy(activity != Activity::Idle);
+        if self.period != (activity, since) {
+            self.period = (activity, since);
+            self.ticks_before = self.watch.ticks.load(Ordering::Relaxed);
+        }
+        if self.computes_too_long(activity) {
+            return Poll::Ready(());
+        }
+        loop {
+            let next = self.next(activity, since);
+            if next < self.armed {
+                self.arm(next);
+            }
+            if self.timer.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            let now = Instant::now();
+            if self.is_over(activity, since, now) {
+                return Poll::Ready(());
+            }
+            self.watch.expire(now);
+            let next = self.next(activity, since);
+            self.arm(next);
+        }
+    }
+
+    /// When the instance ends if nothing happens until then. None while it answers requests:
+    /// these have deadlines of their own.
+    fn end(&self, activity: Activity, since: Instant) -> Option<Instant> {
+        match activity {
+            Activity::Idle => Some(since + self.times.idle),
+            Activity::Requests => None,
+            Activity::AfterAnswers => {
+                let progress = self.watch.requests().body_progressed;
+                Some(progress.map_or(since, |at| at.max(since)) + self.times.after_answers)
+            }
+        }
+    }
+
+    fn is_over(&self, activity: Activity, since: Instant, now: Instant) -> bool {
+        let stuck = self.watch.requests().overdue;
+        stuck.is_some_and(|overdue| now >= overdue + SLACK)
+            || self.end(activity, since).is_some_and(|end| now >= end)
+    }
+
+    /// The next time at which something may have to be done.
+    fn next(&self, activity: Activity, since: Instant) -> Instant {
+        let end = self.end(activity, since);
+        let requests = self.watch.requests();
+        let overdue = requests.overdue.map(|overdue| overdue + SLACK);
+        let deadline = requests.waiting.iter().flatten().next();
+        let deadline = deadline.map(|waiting| waiting.deadline);
+        let next = [end, overdue, deadline].into_iter().flatten().min();
+        next.unwrap_or(since + LONGEST_SLEEP)
     }
 
     fn count_as_busy(&mut self, busy: bool) {
@@ -255,55 +332,10 @@ impl Expiration {
         self.timer.as_mut().reset(at.into());
     }
 
-    fn computes_too_long(&self, status: WorkerStatus) -> bool {
+    fn computes_too_long(&self, activity: Activity) -> bool {
         let ticks = self.watch.ticks.load(Ordering::Relaxed);
-        status != WorkerStatus::Requests
+        activity != Activity::Requests
             && ticks.wrapping_sub(self.ticks_before) > TICKS_AFTER_ANSWERS
-    }
-}
-
-impl WorkerExpiration for Expiration {
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        status: WorkerStatus,
-        start: Instant,
-    ) -> Poll<()> {
-        let this = &mut *self;
-        this.count_as_busy(status != WorkerStatus::Idle);
-        if this.period != (status, start) {
-            this.period = (status, start);
-            this.ticks_before = this.watch.ticks.load(Ordering::Relaxed);
-        }
-        if this.computes_too_long(status) {
-            return Poll::Ready(());
-        }
-        let end = start
-            + match status {
-                WorkerStatus::Idle => this.times.idle,
-                WorkerStatus::Requests => this.times.request + SLACK,
-                WorkerStatus::PostReturn => this.times.after_answers,
-            };
-        let end = match this.watch.requests().body_progressed {
-            Some(at) if status == WorkerStatus::PostReturn => end.max(at + this.times.after_answers),
-            _ => end,
-        };
-        loop {
-            let next = this.watch.next_deadline().map_or(end, |next| next.min(end));
-            if next < this.armed {
-                this.arm(next);
-            }
-            if this.timer.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            let now = Instant::now();
-            if now >= end {
-                return Poll::Ready(());
-            }
-            this.watch.expire(now);
-            let next = this.watch.next_deadline().map_or(end, |next| next.min(end));
-            this.arm(next);
-        }
     }
 }
 

@@ -122,7 +122,11 @@ impl Body for GuestBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream() && !self.instance.get().is_some_and(|instance| instance.has_failed())
+        self.body.is_end_stream()
+            && !self
+                .instance
+                .get()
+                .is_some_and(|instance| instance.has_failed())
     }
 
     fn size_hint(&self) -> SizeHint {

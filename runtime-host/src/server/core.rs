@@ -9,17 +9,14 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use http_body::Body;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use runtime_host_manifest::Match;
-use wasmtime::{Engine, PoolConcurrencyLimitError};
+use wasmtime::Engine;
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::handler::{
-    ExpirationError, InstantiationError, ProxyHandler, TrapOrPanicError,
-};
-use http_body_util::BodyExt;
 
 use crate::app::{Answerer, App};
-use crate::instance::handler::{ComponentHandler, RequestFacts, StartTimeout};
+use crate::instance::pool::{Failure, Pool};
 use crate::server::body::{self, AnswerBody, GuestBody};
 use crate::server::problem::Problem;
 use crate::server::request::{self, Origin};
@@ -33,7 +30,7 @@ pub(crate) struct Core {
     app: Arc<App>,
     limits: Arc<Limits>,
     /// The warm instances, by the place of their component in the application.
-    handlers: Vec<ProxyHandler<ComponentHandler>>,
+    pools: Vec<Arc<Pool>>,
     in_flight: AtomicUsize,
     busy_instances: Arc<AtomicUsize>,
     connections: AtomicUsize,
@@ -70,15 +67,15 @@ impl Core {
     /// that their connection ends.
     pub(crate) fn new(app: Arc<App>, limits: Arc<Limits>, draining: Arc<AtomicBool>) -> Arc<Self> {
         Arc::new_cyclic(|core: &Weak<Self>| Self {
-            handlers: app
+            pools: app
                 .components
                 .iter()
                 .map(|component| {
-                    ProxyHandler::new(ComponentHandler::new(
+                    Pool::new(
                         Arc::clone(component),
                         Arc::clone(&limits),
                         Weak::clone(core),
-                    ))
+                    )
                 })
                 .collect(),
             app,
@@ -143,8 +140,13 @@ impl Core {
         request: Request<Incoming>,
         client: &Origin,
     ) -> Response<AnswerBody> {
-        let seen = tracing::enabled!(tracing::Level::DEBUG)
-            .then(|| (Instant::now(), request.method().clone(), request.uri().path().to_owned()));
+        let seen = tracing::enabled!(tracing::Level::DEBUG).then(|| {
+            (
+                Instant::now(),
+                request.method().clone(),
+                request.uri().path().to_owned(),
+            )
+        });
         let mut response = match self.route(request, client).await {
             Ok(response) => response,
             Err(problem) => problem.into_response().map(AnswerBody::whole),
@@ -196,8 +198,7 @@ impl Core {
         request::complete(&mut head, &matched, client)?;
         let (body, exceeded) = body::bounded(body, limit);
         let request = Request::from_parts(head, body);
-        let facts = RequestFacts::from_outside();
-        let answered = match self.call(component, request, facts).await {
+        let answered = match self.call(component, request, 0).await {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 match AnswerBody::of_guest(body, permit).await {
@@ -218,14 +219,23 @@ impl Core {
         &self,
         component: usize,
         request: Request<WasiBody>,
-        facts: RequestFacts,
+        chain_length: u8,
     ) -> Result<Response<GuestBody>, Problem> {
-        let handler = self.handlers.get(component).ok_or(Problem::NoRoute)?;
-        let start = Instant::now();
-        let instance = facts.instance();
-        match handler.handle(facts, request).await {
-            Ok(response) => Ok(response.map(|body| GuestBody::new(body, instance))),
-            Err(error) => Err(self.explain(component, &error, start)),
+        let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
+        match pool.answer(request, chain_length).await {
+            Ok((response, instance)) => Ok(response.map(|body| GuestBody::new(body, instance))),
+            Err(failure) => {
+                tracing::debug!("component `{}`: {failure}", self.name(component));
+                Err(match failure {
+                    Failure::NoInstance => Problem::Overloaded,
+                    Failure::Expired | Failure::StartTimeout => {
+                        Problem::TimedOut(self.name(component))
+                    }
+                    Failure::Unstarted(_) | Failure::InstanceEnded | Failure::Guest(_) => {
+                        self.failed(component)
+                    }
+                })
+            }
         }
     }
 
@@ -240,44 +250,26 @@ impl Core {
             .map_or_else(String::new, |component| component.id.to_string())
     }
 
-    fn explain(&self, component: usize, error: &wasmtime::Error, start: Instant) -> Problem {
-        // An instance that had to be stopped says only that it is gone.
-        let stopped = error.is::<TrapOrPanicError>() && start.elapsed() >= self.limits.request_timeout;
-        if stopped || error.is::<ExpirationError>() {
-            return Problem::TimedOut(self.name(component));
-        }
-        let Some(failed) = error.downcast_ref::<InstantiationError<RequestFacts>>() else {
-            tracing::debug!("component `{}` gave no response: {error:#}", self.name(component));
-            return self.failed(component);
-        };
-        if failed.error.is::<PoolConcurrencyLimitError>() {
-            return Problem::Overloaded;
-        }
-        if failed.error.is::<StartTimeout>() {
-            return Problem::TimedOut(self.name(component));
-        }
-        let name = self.name(component);
-        tracing::error!("component `{name}` cannot be instantiated: {:#}", failed.error);
-        Problem::ComponentFailed(name)
-    }
-
     /// A call from one component to another, at the place `component`.
     pub(crate) async fn call_chained(
         self: Arc<Self>,
         component: usize,
         request: Request<WasiBody>,
-        facts: RequestFacts,
+        chain_length: u8,
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         let matched = Match::chained(uri.path());
-        for_guest(self.call_inside(component, request, &matched, facts).await)
+        for_guest(
+            self.call_inside(component, request, &matched, chain_length)
+                .await,
+        )
     }
 
     /// A call from a component to its own application, on the application's public routes.
     pub(crate) async fn call_own_application(
         self: Arc<Self>,
         request: Request<WasiBody>,
-        facts: RequestFacts,
+        chain_length: u8,
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         let Some((trigger, matched)) = self.app.routes.route(uri.path()) else {
@@ -285,7 +277,8 @@ impl Core {
         };
         for_guest(match self.app.answerers.get(trigger) {
             Some(Answerer::Component(component)) => {
-                self.call_inside(*component, request, &matched, facts).await
+                self.call_inside(*component, request, &matched, chain_length)
+                    .await
             }
             Some(Answerer::Static(fixed)) => return fixed.as_ref().clone().map(body::whole),
             None => Err(Problem::NoRoute),
@@ -297,11 +290,11 @@ impl Core {
         component: usize,
         request: Request<WasiBody>,
         matched: &Match<'_, '_>,
-        facts: RequestFacts,
+        chain_length: u8,
     ) -> Result<Response<GuestBody>, Problem> {
         let (mut head, body) = request.into_parts();
         request::complete(&mut head, matched, &Origin::another_component())?;
-        self.call(component, Request::from_parts(head, body), facts)
+        self.call(component, Request::from_parts(head, body), chain_length)
             .await
     }
 }

@@ -106,6 +106,9 @@ mod tests {
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(body["status"], 500);
         assert_eq!(body["title"], "Internal Server Error");
-        assert_eq!(body["detail"], "Component `rates` failed; its log says why.");
+        assert_eq!(
+            body["detail"],
+            "Component `rates` failed; its log says why."
+        );
     }
 }

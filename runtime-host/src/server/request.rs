@@ -55,11 +55,13 @@ pub(crate) fn complete(
     let authority = authority(head, origin)?;
     let mut uri = std::mem::take(&mut head.uri).into_parts();
     let scheme = uri.scheme.get_or_insert(Scheme::HTTP).clone();
-    let path = uri.path_and_query.as_ref().map_or("/", |path| path.as_str());
+    let path = uri
+        .path_and_query
+        .as_ref()
+        .map_or("/", |path| path.as_str());
 
-    let mut full_url = BytesMut::with_capacity(
-        scheme.as_str().len() + 3 + authority.as_str().len() + path.len(),
-    );
+    let mut full_url =
+        BytesMut::with_capacity(scheme.as_str().len() + 3 + authority.as_str().len() + path.len());
     for part in [scheme.as_str(), "://", authority.as_str(), path] {
         full_url.extend_from_slice(part.as_bytes());
     }
@@ -88,7 +90,9 @@ fn authority(head: &Parts, origin: &Origin) -> Result<Authority, Problem> {
     let mut named = head.headers.get_all(header::HOST).iter();
     let host = named.next();
     if named.next().is_some() {
-        return Err(Problem::BadRequest("The request has more than one Host header."));
+        return Err(Problem::BadRequest(
+            "The request has more than one Host header.",
+        ));
     }
     let host = host
         .map(|host| Authority::try_from(host.as_bytes()))
@@ -175,7 +179,10 @@ mod tests {
 
     #[test]
     fn two_hosts_are_refused() {
-        let request = Request::get("http://a/").header("host", "b").body(()).unwrap();
+        let request = Request::get("http://a/")
+            .header("host", "b")
+            .body(())
+            .unwrap();
         assert!(completed(request, "/").is_err());
         let request = Request::get("/")
             .header("host", "a")

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::server::connection;
-use crate::server::request::Origin;
 use crate::server::core::{Core, OpenConnection};
+use crate::server::request::Origin;
 use crate::settings::Limits;
 
 /// After an error of `accept`, such as too many open files, it is tried again this much later.
@@ -102,7 +102,11 @@ impl Threads {
         limits: &Arc<Limits>,
         mut accepted: UnboundedReceiver<Accepted>,
     ) -> io::Result<Arc<Core>> {
-        let core = Core::new(Arc::clone(app), Arc::clone(limits), Arc::clone(&self.draining));
+        let core = Core::new(
+            Arc::clone(app),
+            Arc::clone(limits),
+            Arc::clone(&self.draining),
+        );
         self.cores.push(Arc::clone(&core));
         let server = self.address;
         let mut phase = self.phase.subscribe();
@@ -166,7 +170,9 @@ impl Threads {
                 _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
             }
             // The system has completed these already; closing the socket would cut them off.
-            while let Some(Ok((stream, client))) = futures::FutureExt::now_or_never(listener.accept()) {
+            while let Some(Ok((stream, client))) =
+                futures::FutureExt::now_or_never(listener.accept())
+            {
                 hand_over(&queues, stream, client);
             }
         })
@@ -221,7 +227,10 @@ impl Threads {
     }
 
     fn requests_in_flight(&self) -> usize {
-        self.cores.iter().map(|core| core.requests_in_flight()).sum()
+        self.cores
+            .iter()
+            .map(|core| core.requests_in_flight())
+            .sum()
     }
 }
 
@@ -242,7 +251,9 @@ fn hand_over(
     stream: tokio::net::TcpStream,
     client: SocketAddr,
 ) {
-    let least = queues.iter().min_by_key(|(core, _)| core.open_connections());
+    let least = queues
+        .iter()
+        .min_by_key(|(core, _)| core.open_connections());
     let Some((core, queue)) = least else {
         return;
     };

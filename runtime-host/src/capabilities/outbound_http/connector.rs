@@ -141,7 +141,9 @@ impl CheckedTcp {
             match attempt {
                 Ok(stream) => {
                     // Requests are small and written at once: waiting for more only delays them.
-                    stream.set_nodelay(true).map_err(ConnectFailure::Unconnected)?;
+                    stream
+                        .set_nodelay(true)
+                        .map_err(ConnectFailure::Unconnected)?;
                     return Ok(stream);
                 }
                 Err(attempt) => failure = Some(attempt),
@@ -158,7 +160,10 @@ impl CheckedTcp {
         let reason = match self.allowed.check(scheme, host, port) {
             Verdict::Refused => RefusalReason::NotListed,
             Verdict::Allowed(grant) => {
-                if self.allowed.permits_address(scheme, grant, address.ip(), port) {
+                if self
+                    .allowed
+                    .permits_address(scheme, grant, address.ip(), port)
+                {
                     return Ok(());
                 }
                 RefusalReason::Restricted(address.ip())

@@ -1,0 +1,257 @@
+//! Runs one instance for as long as it lives: takes the requests that are left for it, has the
+//! guest answer them, several at once, lets it finish what it does after its answers, and ends
+//! it when its time is up.
+//!
+//! A guest that computes, or that waits in a way that stops its whole instance, keeps wasmtime's
+//! event loop for the instance from turning. So everything that has to work in spite of the
+//! guest is polled outside of that loop: deadlines, and moving waiting requests elsewhere.
+
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+use std::time::Instant;
+
+use futures::stream::{FuturesUnordered, StreamExt};
+use tokio::time::timeout;
+use wasmtime::component::{Accessor, GuestTaskId};
+use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{Prepared, Proxy};
+
+use crate::app::LoadedComponent;
+use crate::capabilities::outbound_http::OutboundHttp;
+use crate::guest_output::Stream;
+use crate::instance::lifetime::{Activity, Expiration, RequestDeadline, Times, Watch};
+use crate::instance::pool::{Failure, Job, Occupied};
+use crate::instance::{InstanceState, new_store};
+
+/// The instance had work left when its time was up.
+#[derive(Debug, thiserror::Error)]
+#[error("it was still busy when its time was up")]
+struct Stopped;
+
+/// Makes an instance and runs it to its end.
+pub(super) async fn run(seat: Occupied) {
+    let watch = Arc::new(Watch::default());
+    let (mut store, proxy) = match instantiate(&seat, &watch).await {
+        Ok(instance) => instance,
+        Err(error) => {
+            report_unstarted(&seat, error);
+            return;
+        }
+    };
+    let ended = drive(&seat, &mut store, &proxy, &watch).await;
+    if let Err(error) = ended {
+        watch.fail();
+        report_end(&seat.pool().component, &mut store, &error);
+    }
+}
+
+async fn instantiate(
+    seat: &Occupied,
+    watch: &Arc<Watch>,
+) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
+    let pool = seat.pool();
+    let core = pool.core.upgrade().ok_or(Failure::InstanceEnded)?;
+    let outbound = OutboundHttp::new(&pool.component, pool.client.clone(), &pool.core, watch);
+    let mut store = new_store(
+        core.engine(),
+        &pool.component,
+        outbound,
+        pool.limits.max_instance_memory,
+        watch,
+    );
+    let started = pool.component.pre.instantiate_async(&mut store);
+    let proxy = timeout(pool.limits.request_timeout, started)
+        .await
+        .map_err(|_| Failure::StartTimeout)??;
+    Ok((store, proxy))
+}
+
+fn report_unstarted(seat: &Occupied, error: wasmtime::Error) {
+    if error.is::<PoolConcurrencyLimitError>() {
+        return seat.fail_waiting(|| Failure::NoInstance);
+    }
+    match error.downcast::<Failure>() {
+        Ok(Failure::StartTimeout) => seat.fail_waiting(|| Failure::StartTimeout),
+        Ok(_) => seat.fail_waiting(|| Failure::InstanceEnded),
+        Err(error) => {
+            let id = &seat.pool().component.id;
+            tracing::error!("component `{id}` cannot be instantiated: {error:#}");
+            let error = Arc::new(error);
+            seat.fail_waiting(|| Failure::Unstarted(Arc::clone(&error)));
+        }
+    }
+}
+
+async fn drive(
+    seat: &Occupied,
+    store: &mut Store<InstanceState>,
+    proxy: &Proxy,
+    watch: &Arc<Watch>,
+) -> wasmtime::Result<()> {
+    let limits = &seat.pool().limits;
+    let times = Times {
+        after_answers: limits.after_answers_timeout(),
+        idle: limits.idle_instance_timeout,
+    };
+    let busy = match seat.pool().core.upgrade() {
+        Some(core) => core.busy_instances(),
+        None => return Ok(()),
+    };
+    let mut expiration = Expiration::new(times, Arc::clone(watch), busy);
+    let activity = Mutex::new((Activity::Idle, Instant::now()));
+    let mut serving =
+        pin!(store.run_concurrent(async |accessor| {
+            serve(accessor, seat, proxy, watch, &activity).await
+        }));
+    poll_fn(|cx| {
+        seat.wake_by(cx.waker());
+        if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+            return Poll::Ready(ended.flatten());
+        }
+        seat.after_turn();
+        let (activity, since) = *activity.lock().unwrap_or_else(PoisonError::into_inner);
+        match (expiration.poll(cx, activity, since), activity) {
+            (Poll::Pending, _) => Poll::Pending,
+            (Poll::Ready(()), Activity::Idle) => Poll::Ready(Ok(())),
+            (Poll::Ready(()), _) => Poll::Ready(Err(Stopped.into())),
+        }
+    })
+    .await
+}
+
+/// The part that runs inside of the instance's event loop. Ends when the instance is retired and
+/// has nothing left to do, or when it has trapped.
+async fn serve(
+    accessor: &Accessor<InstanceState>,
+    seat: &Occupied,
+    proxy: &Proxy,
+    watch: &Arc<Watch>,
+    activity: &Mutex<(Activity, Instant)>,
+) -> wasmtime::Result<()> {
+    let function = match proxy {
+        Proxy::P3(guest) => *guest.wasi_http_handler().func_handle().func(),
+        Proxy::P2(guest) => *guest.wasi_http_incoming_handler().func_handle().func(),
+    };
+    let now_doing = |doing, anew| {
+        let mut activity = activity.lock().unwrap_or_else(PoisonError::into_inner);
+        if anew || activity.0 != doing {
+            *activity = (doing, Instant::now());
+        }
+    };
+    let mut calls = FuturesUnordered::new();
+    poll_fn(|cx| {
+        // One request is taken per turn, so that a trap in it leaves the next ones untouched.
+        let mut may_take = true;
+        let mut has_answered = false;
+        loop {
+            while let Poll::Ready(Some(answered)) = calls.poll_next_unpin(cx) {
+                seat.answered();
+                has_answered = true;
+                match answered {
+                    Ok(true) => {}
+                    // The request's time was up, but its guest goes on: no more for this one.
+                    Ok(false) => seat.retire(),
+                    Err(trap) => return Poll::Ready(Err(trap)),
+                }
+            }
+            let is_ready = accessor
+                .poll_ready_for_concurrent_call(function, cx)
+                .is_ready();
+            if may_take
+                && is_ready
+                && let Some((job, more)) = seat.take()
+            {
+                may_take = false;
+                if more {
+                    cx.waker().wake_by_ref();
+                }
+                calls.push(call(accessor, seat, proxy, watch, job));
+                continue;
+            }
+            if !calls.is_empty() {
+                now_doing(Activity::Requests, false);
+                return Poll::Pending;
+            }
+            if accessor.poll_no_interesting_tasks(cx).is_pending() {
+                now_doing(Activity::AfterAnswers, has_answered);
+                return Poll::Pending;
+            }
+            if seat.is_retired() {
+                return Poll::Ready(Ok(()));
+            }
+            now_doing(Activity::Idle, has_answered);
+            return Poll::Pending;
+        }
+    })
+    .await
+}
+
+/// Has the guest answer one request. Gives whether it did in time.
+async fn call(
+    accessor: &Accessor<InstanceState>,
+    seat: &Occupied,
+    proxy: &Proxy,
+    watch: &Arc<Watch>,
+    job: Job,
+) -> wasmtime::Result<bool> {
+    let Job {
+        request,
+        chain_length,
+        arrived,
+        served_by,
+        answer,
+        ..
+    } = job;
+    let _first = served_by.set(Arc::clone(watch));
+    let deadline = arrived + seat.pool().limits.request_timeout;
+    let (prepared, deadline) = accessor.with(|mut store| {
+        let mut store = store.as_context_mut();
+        // Time has passed since the instance last ran; without this the first thing that a
+        // request met would be an interruption.
+        store.set_epoch_deadline(1);
+        let prepared = Prepared::new(store, proxy, request, InstanceState::http, answer)?;
+        let task = task_of(&prepared);
+        let deadline = RequestDeadline::new(Arc::clone(watch), task, chain_length, deadline);
+        wasmtime::error::Ok((prepared, deadline))
+    })?;
+    prepared.run(accessor, deadline).await
+}
+
+fn task_of(prepared: &Prepared<'_, InstanceState>) -> GuestTaskId {
+    match prepared {
+        Prepared::P2 { call, .. } => call.task(),
+        Prepared::P3 { call, .. } => call.task(),
+    }
+}
+
+/// Tells the component's author why an instance ended before its work was done.
+fn report_end(
+    component: &LoadedComponent,
+    store: &mut Store<InstanceState>,
+    error: &wasmtime::Error,
+) {
+    let memory = &store.data().memory;
+    let reason = if memory.was_reached() {
+        format!(
+            "it reached its memory limit of {} MiB (--max-instance-memory)",
+            memory.limit() >> 20
+        )
+    } else {
+        match error.downcast_ref::<Trap>() {
+            Some(trap) => trap.to_string(),
+            None => error.to_string(),
+        }
+    };
+    let id = &component.id;
+    tracing::warn!("an instance of component `{id}` ended: {reason}");
+    let output = &component.output;
+    output.say(id, Stream::Stderr, format!("the instance ended: {reason}"));
+    if !error.is::<Stopped>() {
+        for line in format!("{error:?}").lines() {
+            output.say(id, Stream::Stderr, line);
+        }
+    }
+}
