@@ -127,6 +127,8 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
 pub(crate) fn client() -> reqwest::Client {
     reqwest::Client::builder()
         .timeout(Duration::from_secs(60))
+        // CoinGecko, and so the simulator, turns clients without a name away.
+        .user_agent("edge-rates-tests")
         // Answers of tests are for us, not for whoever set a proxy on this machine.
         .no_proxy()
         .build()

@@ -38,6 +38,7 @@ source = {modern:?}
 key_value_stores = ["default"]
 allowed_outbound_hosts = {allowed_outbound_hosts:?}
 variables = {{ greeting = "{{{{ greeting }}}}" }}
+build = {{ command = "make guests" }}
 
 [[trigger.http]]
 route = "/classic/..."
@@ -93,7 +94,7 @@ impl Guests {
         let log = self
             .folder
             .path()
-            .join(format!(".spin/logs/{component}_stderr.txt"));
+            .join(format!("state/logs/{component}_stderr.txt"));
         std::fs::read_to_string(log).unwrap_or_default()
     }
 }

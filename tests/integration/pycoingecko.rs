@@ -7,7 +7,8 @@ use tokio::process::Command;
 const SCRIPT: &str = r"
 import json, sys
 from pycoingecko import CoinGeckoAPI
-client = CoinGeckoAPI(api_base_url=sys.argv[1] + '/api/v3/')
+client = CoinGeckoAPI()
+client.api_base_url = sys.argv[1] + '/api/v3/'
 print(json.dumps({
     'ping': client.ping(),
     'price': client.get_price(ids=['bitcoin', 'ethereum'], vs_currencies=['usd', 'eur'], include_24hr_change=True),
