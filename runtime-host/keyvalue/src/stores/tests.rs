@@ -540,6 +540,33 @@ async fn a_file_that_another_process_keeps_locked_is_told() {
 }
 
 #[tokio::test]
+async fn after_a_broken_table_is_mended_reads_and_writes_go_on() {
+    let folder = Folder::new();
+    let stores = folder.open();
+    stores.set(default(), "a", vec![1]).await.unwrap();
+    let other = Connection::open(folder.file()).unwrap();
+    other
+        .execute_batch("ALTER TABLE spin_key_value RENAME TO gone")
+        .unwrap();
+    let told = stores
+        .set(default(), "a", vec![2])
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(told.contains("no such table: spin_key_value"), "{told}");
+    assert!(matches!(
+        stores.get(default(), "a").await,
+        Err(StoreError::Unavailable(_))
+    ));
+    other
+        .execute_batch("ALTER TABLE gone RENAME TO spin_key_value")
+        .unwrap();
+    assert_eq!(stores.get(default(), "a").await, Ok(Some(vec![1])));
+    stores.set(default(), "a", vec![3]).await.unwrap();
+    assert_eq!(stores.get(default(), "a").await, Ok(Some(vec![3])));
+}
+
+#[tokio::test]
 async fn readers_do_not_wait_for_a_commit_of_another_process() {
     let folder = Folder::new();
     let stores = folder.open();

@@ -298,9 +298,17 @@ fn parse_network(host: &str) -> Option<IpNet> {
         }
         _ => Cow::Borrowed(host),
     };
-    match host.parse::<IpAddr>() {
-        Ok(address) => Some(IpNet::from(address.to_canonical())),
-        Err(_) => host.parse::<IpNet>().ok().map(|net| net.trunc()),
+    let network = match host.parse::<IpAddr>() {
+        Ok(address) => IpNet::from(address),
+        Err(_) => host.parse::<IpNet>().ok()?.trunc(),
+    };
+    // Addresses are compared in their IPv4 form if they have one, so networks have to be too.
+    match (
+        network.addr().to_canonical(),
+        network.prefix_len().checked_sub(96),
+    ) {
+        (address @ IpAddr::V4(_), Some(prefix)) => IpNet::new(address, prefix).ok(),
+        _ => Some(network),
     }
 }
 

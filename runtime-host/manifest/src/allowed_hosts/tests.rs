@@ -167,6 +167,27 @@ fn an_entry_allows_what_it_names() {
         ),
         ("http://fd00::/8", "http", "[fd12::1]", 80, Some(Address)),
         (
+            "http://[::ffff:10.0.0.0]/104",
+            "http",
+            "10.9.8.7",
+            80,
+            Some(Address),
+        ),
+        (
+            "http://[::ffff:10.0.0.1]/128",
+            "http",
+            "10.0.0.1",
+            80,
+            Some(Address),
+        ),
+        (
+            "http://[::ffff:10.0.0.1]",
+            "http",
+            "10.0.0.1",
+            80,
+            Some(Address),
+        ),
+        (
             "http://localhost:*",
             "http",
             "localhost",
@@ -427,6 +448,8 @@ fn host() -> impl Strategy<Value = String> {
         any::<std::net::Ipv4Addr>().prop_map(|address| address.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|address| format!("[{address}]")),
         (any::<std::net::Ipv4Addr>(), 0u8..=32).prop_map(|(address, n)| format!("{address}/{n}")),
+        (any::<std::net::Ipv4Addr>(), 90u8..=128)
+            .prop_map(|(address, n)| format!("[{}]/{n}", address.to_ipv6_mapped())),
         (any::<std::net::Ipv6Addr>(), 0u8..=128)
             .prop_map(|(address, n)| format!("[{address}]/{n}")),
     ]
