@@ -42,7 +42,7 @@ async fn the_whole_board_comes_from_one_upstream_call() {
 async fn prices_keep_the_digits_that_the_upstream_sent() {
     let app = App::start().await;
     let url = format!(
-        "{}/simple/price?ids=bitcoin&vs_currencies=usd",
+        "{}/simple/price?ids=bitcoin&vs_currencies=usd&precision=full",
         app.market.base_url(Provider::CoinGecko)
     );
     let upstream = app.get_absolute(&url).await.expect_status(200);
