@@ -39,11 +39,11 @@ up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated 
 	        kill -0 $$simulator 2>/dev/null || { echo "The market simulator did not start." >&2; exit 1; }
 	        sleep 0.05
 	    done
-	    arguments+=(--state-dir .spin/simulated
-	        --variable source_name=simulator --variable other_upstream=$$market
-	        --variable coingecko_url=$$market/coingecko
-	        --variable coinbase_url=$$market/coinbase
-	        --variable kraken_url=$$market/kraken)
+	    arguments+=(--state-dir .spin/simulated --variable source_name=simulator)
+	    arguments+=(--variable other_upstream=$$market)
+	    for provider in coingecko coinbase kraken; do
+	        arguments+=(--variable $${provider}_url=$$market/$$provider)
+	    done
 	    echo "The market is simulated on $$market: open it to make its providers fail."
 	fi
 	(
