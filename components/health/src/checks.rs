@@ -3,6 +3,7 @@
 use crate::verdict;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::clock::Clock;
+use edge_rates_kit::log;
 use edge_rates_kit::store::Store;
 use edge_rates_quotes::stored::{FAILURE_KEY, Failure, HEAD_KEY};
 use edge_rates_quotes::{Head, Millis};
@@ -35,16 +36,21 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
     let (head, failure) = match (head, failure) {
         (Ok(head), Ok(failure)) => (head, failure),
         (Err(reason), _) | (_, Err(reason)) => {
+            log::warning(json!({"event": "store failed", "detail": reason}));
             let body = json!({
                 "status": "degraded",
-                "checks": {"store": {"status": "failing", "detail": reason}},
+                "checks": {"store": {"status": "failing", "detail": "The log says why."}},
             });
             return retry_soon(verdict(false, body.to_string()));
         }
     };
     let now = world.now();
     let head = head.and_then(|bytes| Head::decode(&bytes).ok());
-    let failure = failure.and_then(|bytes| Failure::decode(&bytes));
+    let fetched = head.as_ref().map(|head| head.fetched);
+    let failure = failure
+        .and_then(|bytes| Failure::decode(&bytes))
+        // One from before the board is over, even if its key could not be deleted.
+        .filter(|failure| fetched <= Some(failure.at));
     let is_refused = head.as_ref().is_some_and(|head| now >= head.refused_from);
     let status = if failure.is_some() || is_refused {
         "degraded"

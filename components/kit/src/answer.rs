@@ -61,14 +61,15 @@ impl Answer {
     }
 
     /// Sets the validators (RFC 9110 §8.8) that conditional requests are held against.
-    pub fn set_validators(&mut self, etag: &str, modified: Millis) {
+    /// Without a time only the tag counts.
+    pub fn set_validators(&mut self, etag: &str, modified: Option<Millis>) {
         if let Ok(value) = HeaderValue::from_str(etag) {
             self.set(ETAG, value);
         }
-        if let Some(value) = http_date(modified) {
+        if let Some(value) = modified.and_then(http_date) {
             self.set(LAST_MODIFIED, value);
         }
-        self.last_modified = Some(modified);
+        self.last_modified = modified;
     }
 
     /// HTTP status.
@@ -182,7 +183,7 @@ mod tests {
 
     fn answer() -> Answer {
         let mut answer = Answer::json("{}");
-        answer.set_validators("\"v1-abc\"", Millis(1_795_225_200_999));
+        answer.set_validators("\"v1-abc\"", Some(Millis(1_795_225_200_999)));
         answer
     }
 

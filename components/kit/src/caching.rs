@@ -6,13 +6,40 @@ use http::HeaderValue;
 /// Name of this cache in Cache-Status.
 const CACHE: &str = "edge-rates";
 
-/// Headers of a fresh answer: short for browsers, which revalidate cheaply by ETag, as long as
-/// a board lives for shared caches.
-pub const FRESH: &str =
-    "public, max-age=15, s-maxage=300, stale-while-revalidate=60, stale-if-error=86400";
+/// The values of Cache-Control, made once from a deployment's settings.
+#[derive(Debug, Clone)]
+pub struct CacheTimes {
+    fresh: HeaderValue,
+    stale: HeaderValue,
+}
 
-/// Headers of a stale answer: shared caches may keep it for a moment only.
-pub const STALE: &str = "public, max-age=0, s-maxage=15";
+impl CacheTimes {
+    /// Times in seconds: how long an answer is fresh, may be served while it is revalidated, and
+    /// may be served while the upstream fails (RFC 5861).
+    pub fn new(fresh: u64, grace: u64, refuse: u64) -> CacheTimes {
+        // Short for browsers, which revalidate cheaply by ETag; as long as a board lives for
+        // shared caches.
+        let browser = fresh.min(15);
+        let text = format!(
+            "public, max-age={browser}, s-maxage={fresh}, stale-while-revalidate={grace}, stale-if-error={refuse}"
+        );
+        CacheTimes {
+            // Digits and commas are a header value.
+            fresh: HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-cache")),
+            stale: HeaderValue::from_static("public, max-age=0, s-maxage=15"),
+        }
+    }
+
+    /// For an answer from a fresh board.
+    pub fn fresh(&self) -> HeaderValue {
+        self.fresh.clone()
+    }
+
+    /// For a stale answer: shared caches may keep it for a moment only.
+    pub fn stale(&self) -> HeaderValue {
+        self.stale.clone()
+    }
+}
 
 /// How the cache came to its answer (RFC 9211 §2: `hit` and `fwd` exclude each other).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
-use crate::random::Random;
+use crate::random::{Random, SplitMix};
 use crate::store::{Store, StoreError};
 use crate::variables::{VariableError, Variables};
 use edge_rates_quotes::Millis;
@@ -23,10 +23,11 @@ struct State {
     counters: RefCell<BTreeMap<String, i64>>,
     variables: RefCell<BTreeMap<String, String>>,
     is_broken: Cell<bool>,
+    is_full: Cell<bool>,
     on_increment: RefCell<Option<Box<dyn FnOnce()>>>,
     now: Cell<Millis>,
-    slept: Cell<Duration>,
-    random: Cell<u64>,
+    elapsed: Cell<Duration>,
+    random: Cell<SplitMix>,
     upstream: RefCell<Upstream>,
     sent: RefCell<Vec<OutboundRequest>>,
     background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
@@ -50,10 +51,11 @@ impl World {
             counters: RefCell::default(),
             variables: RefCell::default(),
             is_broken: Cell::new(false),
+            is_full: Cell::new(false),
             on_increment: RefCell::default(),
             now: Cell::new(Millis(1_795_225_200_000)),
-            slept: Cell::new(Duration::ZERO),
-            random: Cell::new(0x9e37_79b9_7f4a_7c15),
+            elapsed: Cell::new(Duration::ZERO),
+            random: Cell::new(SplitMix::new(7)),
             upstream: RefCell::new(Box::new(|_| {
                 Err(OutboundError::Connection("no upstream was scripted".into()))
             })),
@@ -62,12 +64,17 @@ impl World {
         }))
     }
 
-    /// Moves the wall clock.
+    /// Lets time pass, on both clocks.
     pub fn advance(&self, by: Duration) {
+        let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        self.0.now.set(self.0.now.get().saturating_add(ms));
+        self.0.elapsed.set(self.0.elapsed.get() + by);
+    }
+
+    /// Moves the wall clock back.
+    pub fn go_back(&self, by: Duration) {
         let by = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.0
-            .now
-            .set(Millis(self.0.now.get().0.saturating_add(by)));
+        self.0.now.set(self.0.now.get().saturating_sub(by));
     }
 
     /// Scripts what upstreams answer.
@@ -81,6 +88,11 @@ impl World {
     /// Requests sent upstream so far.
     pub fn sent(&self) -> Vec<OutboundRequest> {
         self.0.sent.borrow().clone()
+    }
+
+    /// Makes the store refuse changes, as on a full disk, or take them again.
+    pub fn fill_store(&self, is_full: bool) {
+        self.0.is_full.set(is_full);
     }
 
     /// Makes every store operation fail, or work again.
@@ -122,6 +134,13 @@ impl World {
         }
     }
 
+    fn check_writable(&self) -> Result<(), StoreError> {
+        if self.0.is_full.get() {
+            return Err(StoreError::Failed("full, by the test".into()));
+        }
+        self.check()
+    }
+
     fn check(&self) -> Result<(), StoreError> {
         if self.0.is_broken.get() {
             return Err(StoreError::Failed("broken by the test".into()));
@@ -137,7 +156,7 @@ impl Store for World {
     }
 
     async fn set(&self, key: &str, value: &[u8]) -> Result<(), StoreError> {
-        self.check()?;
+        self.check_writable()?;
         self.0
             .values
             .borrow_mut()
@@ -146,7 +165,7 @@ impl Store for World {
     }
 
     async fn delete(&self, key: &str) -> Result<(), StoreError> {
-        self.check()?;
+        self.check_writable()?;
         self.0.values.borrow_mut().remove(key);
         self.0.counters.borrow_mut().remove(key);
         Ok(())
@@ -160,7 +179,7 @@ impl Store for World {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        self.check()?;
+        self.check_writable()?;
         let sum = {
             let mut counters = self.0.counters.borrow_mut();
             let sum = counters.entry(key.to_owned()).or_insert(0);
@@ -181,7 +200,7 @@ impl Clock for World {
     }
 
     fn elapsed(&self) -> Duration {
-        self.0.slept.get()
+        self.0.elapsed.get()
     }
 
     /// Sleeping takes no time, but moves both clocks, once other work had its turn.
@@ -190,7 +209,6 @@ impl Clock for World {
             give_way().await;
         }
         self.advance(duration);
-        self.0.slept.set(self.0.slept.get() + duration);
     }
 }
 
@@ -208,11 +226,11 @@ async fn give_way() {
 }
 
 impl Random for World {
-    /// A Weyl sequence: repeatable, never twice the same.
     fn bits(&self) -> u64 {
-        let next = self.0.random.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
-        self.0.random.set(next);
-        next
+        let mut random = self.0.random.get();
+        let bits = random.draw();
+        self.0.random.set(random);
+        bits
     }
 }
 

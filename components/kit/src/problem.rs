@@ -135,13 +135,6 @@ impl Problem {
         &self.0.detail
     }
 
-    /// Adds a header of this problem's answer.
-    #[must_use]
-    pub fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Problem {
-        self.0.headers.push((name, value));
-        self
-    }
-
     /// The problem as an answer; `path` is the request's, for the `instance` member.
     pub fn into_answer(mut self, path: &str) -> Answer {
         self.0.instance = shortened(path);

@@ -57,9 +57,16 @@ pub async fn serve<W: Capabilities>(
 }
 
 /// What a route that is only read answers to methods other than GET and HEAD, if that is asked.
-pub fn other_method(request: &Request) -> Option<Result<Answer, Problem>> {
+/// `parameters` are those that it takes; None leaves them to the route.
+pub fn beside_reading(
+    request: &Request,
+    parameters: Option<&[&str]>,
+) -> Option<Result<Answer, Problem>> {
     match *request.method() {
-        Method::GET | Method::HEAD => None,
+        Method::GET | Method::HEAD => {
+            let unexpected = request.query().expect(parameters?).err()?;
+            Some(Err(unexpected))
+        }
         Method::OPTIONS => Some(Ok(answer::options(READ))),
         _ => Some(Err(Problem::method_not_allowed(
             request.method().as_str(),

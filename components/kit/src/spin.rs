@@ -20,7 +20,7 @@ use crate::answer::Answer;
 use crate::background::Background;
 use crate::clock::Clock;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
-use crate::random::Random;
+use crate::random::{Random, SplitMix};
 use crate::recorder::Recorder;
 use crate::request::Request;
 use crate::serving::{self, Routed};
@@ -37,7 +37,7 @@ use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::http::types::{ErrorCode, RequestOptions};
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 use spin_sdk::wasip3::random::insecure;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::future::Future;
 use std::pin::pin;
 use std::rc::Rc;
@@ -50,6 +50,7 @@ thread_local! {
     // An instance serves many requests; what it has opened stays open.
     static KEY_VALUE: OnceCell<Rc<key_value::Store>> = const { OnceCell::new() };
     static BUCKET: OnceCell<Rc<wasi_store::Bucket>> = const { OnceCell::new() };
+    static RANDOM: Cell<Option<SplitMix>> = const { Cell::new(None) };
     static RECORDER: OnceCell<Rc<Recorder>> = const { OnceCell::new() };
 }
 
@@ -168,7 +169,13 @@ impl Clock for World {
 
 impl Random for World {
     fn bits(&self) -> u64 {
-        insecure::get_insecure_random_u64()
+        RANDOM.with(|cell| {
+            let seeded = || SplitMix::new(insecure::get_insecure_random_u64());
+            let mut random = cell.get().unwrap_or_else(seeded);
+            let bits = random.draw();
+            cell.set(Some(random));
+            bits
+        })
     }
 }
 

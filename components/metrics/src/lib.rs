@@ -12,7 +12,7 @@ use edge_rates_kit::clock::Clock;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, other_method};
+use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
 use edge_rates_kit::store::Store;
 use edge_rates_kit::variables::Variables;
@@ -40,7 +40,7 @@ async fn route(world: &World, recorder: &Recorder, request: &Request) -> Routed 
             return Routed::new("other", request, Err(unknown));
         }
     };
-    if let Some(answer) = other_method(request) {
+    if let Some(answer) = beside_reading(request, Some(&["scope"])) {
         return Routed::new(route, request, answer);
     }
     // What this instance has counted is exact in its own answer.
@@ -82,7 +82,6 @@ async fn metrics<W: Store + Clock + Variables>(
 }
 
 async fn scope<W: Variables>(world: &W, request: &Request) -> Result<Scope, Problem> {
-    request.query().expect(&["scope"])?;
     match request.query().first("scope") {
         None | Some("replica") => {
             let replica = world.variable("replica").await;

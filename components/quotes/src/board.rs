@@ -55,6 +55,29 @@ impl Board {
         }
     }
 
+    /// This board with the quotes of an `older` one for the pairs that it lacks: what another
+    /// upstream does not price is still known from before. They keep their time and their
+    /// source. What was made before `not_before` is left behind.
+    #[must_use]
+    pub fn keeping(self, older: &Board, not_before: Millis) -> Board {
+        let kept = older.quotes.iter().filter_map(|quote| {
+            let made = quote.updated.unwrap_or(older.fetched);
+            (made >= not_before).then(|| Quote {
+                updated: Some(made),
+                source: Some(quote.source.clone().unwrap_or_else(|| older.source.clone())),
+                ..quote.clone()
+            })
+        });
+        let quotes = self.quotes.into_iter().chain(kept).collect();
+        Board::new(
+            self.version,
+            self.fetched,
+            self.source,
+            self.attribution,
+            quotes,
+        )
+    }
+
     /// The quote of an asset, by its id, in a currency.
     pub fn get(&self, asset_id: &str, currency: &Currency) -> Option<&Quote> {
         let wanted = (asset_id, currency.as_str());
@@ -125,6 +148,7 @@ mod tests {
             price: Price::parse(price).unwrap(),
             change_24h_pct: None,
             updated: None,
+            source: None,
         }
     }
 
@@ -168,6 +192,32 @@ mod tests {
     }
 
     #[test]
+    fn what_a_newer_board_lacks_is_kept_from_the_older_with_its_time_and_source() {
+        let at = |ms: u64| Millis(1_795_225_200_000 + ms);
+        let older = board(vec![
+            quote("bitcoin", "USD", "1"),
+            quote("tron", "USD", "2"),
+        ]);
+        let newer = Board::new(
+            at(300_000).into(),
+            at(300_000),
+            "coinbase",
+            "",
+            vec![quote("bitcoin", "USD", "3")],
+        );
+        let dollar = Currency::parse("USD").unwrap();
+        let kept = newer.clone().keeping(&older, at(0));
+        assert_eq!(kept.get("bitcoin", &dollar).unwrap().price.as_str(), "3");
+        let tron = kept.get("tron", &dollar).unwrap();
+        assert_eq!(tron.updated, Some(at(0)));
+        assert_eq!(tron.source.as_deref(), Some("kraken"));
+        // Kept once more, it is still from where it was from.
+        let again = board(Vec::new()).keeping(&kept, at(0));
+        assert_eq!(again.get("tron", &dollar), Some(tron));
+        assert_eq!(newer.keeping(&older, at(1)).get("tron", &dollar), None);
+    }
+
+    #[test]
     fn a_stored_board_in_another_order_is_still_searchable() {
         let json = br#"{"version":"a","fetched":10,"source":"s","attribution":"","quotes":[
             {"asset":"b","quote":"USD","price":"2"},{"asset":"a","quote":"USD","price":"1"}]}"#;
@@ -196,6 +246,7 @@ mod tests {
             let quotes = rows.into_iter().map(|(asset, currency, price, change, updated)| Quote {
                 change_24h_pct: change,
                 updated: updated.map(Millis),
+                source: None,
                 ..quote(&asset, &currency, &price.to_string())
             });
             let fetched = Millis(7);

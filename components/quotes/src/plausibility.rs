@@ -53,6 +53,12 @@ fn refusal(updated: Millis, now: Millis) -> Option<Refusal> {
     }
 }
 
+/// Whether a price made at `made` was of its time when its board was fetched. One that was kept
+/// from an earlier board may not be.
+pub fn is_of_its_time(made: Millis, fetched: Millis) -> bool {
+    fetched.since(made) <= MAX_AGE_MS
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +75,7 @@ mod tests {
             price: Price::parse("1").unwrap(),
             change_24h_pct: None,
             updated,
+            source: None,
         }
     }
 

@@ -22,6 +22,9 @@ pub struct Quote {
     /// When the upstream says that the price was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Millis>,
+    /// Who told it, where that is not the board's source: it was kept from an earlier board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// The text of a number that may be negative, without exponent and with its digits kept.

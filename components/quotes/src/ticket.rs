@@ -7,8 +7,8 @@ use crate::millis::Millis;
 use crate::version::Version;
 use std::fmt;
 
-/// How long a leader has before another is elected.
-const WINDOW_MS: u64 = 10_000;
+/// How long a leader has before another is elected, in milliseconds.
+pub const WINDOW_MS: u64 = 10_000;
 
 /// The counter for one attempt to replace one version of a board.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

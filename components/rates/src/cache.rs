@@ -8,13 +8,13 @@ use crate::service::Service;
 use crate::stored;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
-use edge_rates_kit::caching::{CacheStatus, FRESH, STALE};
+use edge_rates_kit::caching::{CacheStatus, CacheTimes};
 use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::series::CACHE_REQUESTS;
 use edge_rates_quotes::stored::{BOARD, Failure};
 use edge_rates_quotes::ticket::{ticket_key, ticket_prefix};
-use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness};
+use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness, plausibility};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::HeaderValue;
@@ -27,6 +27,10 @@ use std::time::Duration;
 /// How long the leader of a refresh keeps its own client waiting when the stored board is past
 /// its grace. After that the client gets the stored one, and the refresh goes on by itself.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same where nothing is stored, so that there is nothing else to give: long enough for one
+/// upstream to time out and the next one to answer.
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 
 /// Pauses between looks at the store while another instance fetches the first board: 2 s in all.
 const PAUSES_MS: [u64; 6] = [50, 100, 200, 400, 800, 450];
@@ -41,13 +45,32 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// Whether an answer has to be marked as stale: because the whole board is, or because the
+    /// oldest price in it was kept from an earlier one.
+    pub(crate) fn is_stale_with(&self, oldest: Option<Millis>) -> bool {
+        let fetched = self.board.fetched;
+        self.is_stale || oldest.is_some_and(|made| !plausibility::is_of_its_time(made, fetched))
+    }
+
     /// Completes an answer made from this board with what caches need to know. `canonical`
     /// identifies the question, so that equal questions have equal ETags.
-    pub(crate) fn finish(&self, mut answer: Answer, canonical: &str, now: Millis) -> Answer {
-        let tag = etag::etag(&self.board.version, canonical, self.is_stale);
-        answer.set_validators(&tag, self.board.fetched);
-        let control = if self.is_stale { STALE } else { FRESH };
-        answer.set(CACHE_CONTROL, HeaderValue::from_static(control));
+    pub(crate) fn finish(
+        &self,
+        mut answer: Answer,
+        canonical: &str,
+        is_stale: bool,
+        times: &CacheTimes,
+        now: Millis,
+    ) -> Answer {
+        let tag = etag::etag(&self.board.version, canonical, is_stale);
+        // A board that turned stale has the time of the fresh one: only the tag tells them apart.
+        let modified = (!is_stale).then_some(self.board.fetched);
+        answer.set_validators(&tag, modified);
+        let control = match is_stale {
+            true => times.stale(),
+            false => times.fresh(),
+        };
+        answer.set(CACHE_CONTROL, control);
         let age = now.since(self.board.fetched) / 1000;
         answer.set(AGE, HeaderValue::from(age));
         answer.set(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
@@ -67,6 +90,7 @@ pub(crate) async fn current<W: Capabilities, A: Adapters + 'static>(
 ) -> Result<Served, Problem> {
     let result = obtain(service).await;
     let label = match &result {
+        Ok(served) if served.is_stale => "stale",
         Ok(served) => match served.status {
             CacheStatus::Hit { .. } | CacheStatus::Revalidating { .. } => "hit",
             CacheStatus::StaleOnError { .. } => "stale",
@@ -119,15 +143,15 @@ async fn obtain<W: Capabilities, A: Adapters + 'static>(
     let Ok(seen) = service.memo.recent(world).await else {
         return Err(Unserved::StoreFails);
     };
-    let Some(held) = seen.held.clone() else {
-        return first_board(service, seen).await;
+    let Some(held) = &seen.held else {
+        return first_board(service, &seen).await;
     };
     let (now, bits) = (world.now(), low_bits(world.bits()));
     match freshness::freshness(&held.head, &service.settings.policy, now, bits) {
-        Freshness::Fresh => Ok(hit(&held, now)),
-        Freshness::Due => renew(service, held, seen.failure, false).await,
-        Freshness::Stale => renew(service, held, seen.failure, true).await,
-        Freshness::Refused => first_board(service, seen).await,
+        Freshness::Fresh => Ok(hit(held, now)),
+        Freshness::Due => renew(service, &seen, held, false).await,
+        Freshness::Stale => renew(service, &seen, held, true).await,
+        Freshness::Refused => first_board(service, &seen).await,
     }
 }
 
@@ -164,37 +188,53 @@ fn stale_on_error(held: &Held, failure: &Failure) -> Served {
 /// Serves the stored board, and sees to it that somebody refreshes it.
 async fn renew<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
-    held: Held,
-    failure: Option<Failure>,
+    seen: &Seen,
+    held: &Held,
     is_past_grace: bool,
 ) -> Result<Served, Unserved> {
     let now = service.world.now();
-    if let Some(failure) = failure.as_ref().filter(|failure| now < failure.retry_from) {
-        return Ok(stale_on_error(&held, failure));
+    let failure = seen.failure(now);
+    if failure.is_some() && now < held.head.fresh_until {
+        // An early refresh failed; the board is still good.
+        return Ok(hit(held, now));
+    }
+    if let Some(failure) = seen.hold_off(now) {
+        return Ok(stale_on_error(held, failure));
     }
     if elect(service, Some(&held.head), now).await {
-        let refreshed = start(service, Some(held.head.version));
+        let refreshed = start(service, Some(held.head.clone()));
         // Within the grace nobody waits. Where the last refresh failed, the next one is
         // likely to be slow, so nobody waits either.
         if is_past_grace && failure.is_none() {
-            let patience = pin!(service.world.sleep(PATIENCE));
-            match select(refreshed, patience).await {
-                Either::Left((Ok(Ok(held)), _)) => return Ok(refreshed_just_now(&held)),
-                Either::Left((Ok(Err(failure)), _)) => return Ok(stale_on_error(&held, &failure)),
-                Either::Left((Err(oneshot::Canceled), _)) | Either::Right(_) => {}
+            match within(service, PATIENCE, refreshed).await {
+                Some(Ok(held)) => return Ok(refreshed_just_now(&held)),
+                Some(Err(failure)) => return Ok(stale_on_error(held, &failure)),
+                None => {}
             }
         }
     }
-    Ok(match &failure {
-        Some(failure) => stale_on_error(&held, failure),
+    Ok(match failure {
+        Some(failure) => stale_on_error(held, failure),
         None => Served {
             is_stale: is_past_grace,
             status: CacheStatus::Revalidating {
                 ttl: ttl(&held.head, now),
             },
-            board: held.board,
+            board: Rc::clone(&held.board),
         },
     })
+}
+
+/// What a refresh comes to, if that is known soon enough.
+async fn within<W: Capabilities, A>(
+    service: &Service<W, A>,
+    patience: Duration,
+    refreshed: oneshot::Receiver<Result<Held, Failure>>,
+) -> Option<Result<Held, Failure>> {
+    match select(refreshed, pin!(service.world.sleep(patience))).await {
+        Either::Left((result, _)) => result.ok(),
+        Either::Right(((), _)) => None,
+    }
 }
 
 fn refreshed_just_now(held: &Held) -> Served {
@@ -208,23 +248,23 @@ fn refreshed_just_now(held: &Held) -> Served {
 /// Nothing that may be served is stored: the leader fetches it, everybody else waits for that.
 async fn first_board<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
-    seen: Seen,
+    seen: &Seen,
 ) -> Result<Served, Unserved> {
     let now = service.world.now();
-    if let Some(failure) = seen.failure.filter(|failure| now < failure.retry_from) {
-        return Err(Unserved::HeldOff(failure));
+    if let Some(failure) = seen.hold_off(now) {
+        return Err(Unserved::HeldOff(failure.clone()));
     }
-    let refused = seen.held.map(|held| held.head);
+    let refused = seen.held.as_ref().map(|held| held.head.clone());
     if elect(service, refused.as_ref(), now).await {
-        let version = refused.map(|head| head.version);
-        return match start(service, version).await {
-            Ok(Ok(held)) => Ok(Served {
+        let refreshed = start(service, refused);
+        return match within(service, FIRST_PATIENCE, refreshed).await {
+            Some(Ok(held)) => Ok(Served {
                 board: held.board,
                 is_stale: false,
                 status: CacheStatus::Filled,
             }),
-            Ok(Err(failure)) => Err(Unserved::Failed(failure)),
-            Err(oneshot::Canceled) => Err(Unserved::StillFetching),
+            Some(Err(failure)) => Err(Unserved::Failed(failure)),
+            None => Err(Unserved::StillFetching),
         };
     }
     for pause in PAUSES_MS {
@@ -233,36 +273,40 @@ async fn first_board<W: Capabilities, A: Adapters + 'static>(
             continue;
         };
         let now = service.world.now();
-        if let Some(held) = seen.held.filter(|held| now < held.head.refused_from) {
+        let held = seen.held.as_ref();
+        if let Some(held) = held.filter(|held| now < held.head.refused_from) {
             return Ok(Served {
-                board: held.board,
+                board: Rc::clone(&held.board),
                 is_stale: false,
                 status: CacheStatus::Collapsed,
             });
         }
-        if let Some(failure) = seen.failure.filter(|failure| now < failure.retry_from) {
-            return Err(Unserved::HeldOff(failure));
+        if let Some(failure) = seen.hold_off(now) {
+            return Err(Unserved::HeldOff(failure.clone()));
         }
     }
     Err(Unserved::StillFetching)
 }
 
 /// Whether this request is the one that refreshes. One ticket is drawn per window of ten
-/// seconds, so that a leader that died is replaced in the next window.
+/// seconds, so that a leader that died is replaced. A refresh may take as long as a window, so
+/// whoever leads draws the next window's ticket too: nobody else leads before it has ended.
 async fn elect<W: Capabilities, A>(
     service: &Rc<Service<W, A>>,
     head: Option<&Head>,
     now: Millis,
 ) -> bool {
-    let expiry = head.map_or(Millis(0), |head| head.fresh_until);
-    let ticket = ticket_key(BOARD, head.map(|head| &head.version), expiry, now).to_string();
-    if service.memo.has_lost(&ticket) {
+    if service.memo.is_leading() {
         return false;
     }
-    match service.world.increment(&ticket, 1).await {
-        Ok(1) => true,
+    let (present, next) = tickets(head, now);
+    if service.memo.has_lost(&present) {
+        return false;
+    }
+    match service.world.increment(&present, 1).await {
+        Ok(1) => matches!(service.world.increment(&next, 1).await, Ok(1) | Err(_)),
         Ok(_) => {
-            service.memo.lose(ticket);
+            service.memo.lose(present);
             false
         }
         // Without a working counter some must try, but not everybody at once.
@@ -270,16 +314,32 @@ async fn elect<W: Capabilities, A>(
     }
 }
 
-/// Starts the refresh of the board that has `version`, in the background: it goes on even if
+/// The tickets of the present window and of the next one.
+fn tickets(head: Option<&Head>, now: Millis) -> (String, String) {
+    // A board from the future was stored by a clock that has gone back since; windows that
+    // begin when it expires would not pass.
+    let expiry = head
+        .filter(|head| head.fetched <= now)
+        .map_or(Millis(0), |head| head.fresh_until);
+    let version = head.map(|head| &head.version);
+    let present = ticket_key(BOARD, version, expiry, now);
+    let next = ticket_key(BOARD, version, expiry, present.window_end());
+    (present.to_string(), next.to_string())
+}
+
+/// Starts the refresh of the board that has this head, in the background: it goes on even if
 /// the client that caused it gives up.
 fn start<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
-    version: Option<Version>,
+    replaced: Option<Head>,
 ) -> oneshot::Receiver<Result<Held, Failure>> {
     let (told, outcome) = oneshot::channel();
     let leader = Rc::clone(service);
+    leader.memo.set_leading(true);
     service.world.spawn(async move {
-        let result = lead(&leader, version).await;
+        let result = lead(&leader, replaced.as_ref()).await;
+        drop_tickets(&leader.world, replaced.as_ref()).await;
+        leader.memo.set_leading(false);
         leader.recorder.flush_soon(&leader.world);
         // Nobody may be listening any more; the store has the result.
         let _ = told.send(result);
@@ -289,16 +349,15 @@ fn start<W: Capabilities, A: Adapters + 'static>(
 
 async fn lead<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
-    replaced: Option<Version>,
+    replaced: Option<&Head>,
 ) -> Result<Held, Failure> {
     let world = &service.world;
     // The election may have been won by an old view of the store.
-    if let Ok(Seen {
-        held: Some(held), ..
-    }) = service.memo.look(world).await
-        && Some(&held.head.version) != replaced.as_ref()
+    let seen = service.memo.look(world).await.unwrap_or_default();
+    if let Some(held) = &seen.held
+        && Some(held.head.version) != replaced.map(|head| head.version)
     {
-        return Ok(held);
+        return Ok(held.clone());
     }
     let started = world.elapsed();
     let fetched = match refresh::fetch(service).await {
@@ -312,24 +371,23 @@ async fn lead<W: Capabilities, A: Adapters>(
         }
     };
     let cost = world.elapsed().saturating_sub(started);
-    let held = board_of(service, fetched, replaced.as_ref(), cost);
+    let held = board_of(service, fetched, seen.held.as_ref(), cost);
     service.memo.remember(world, held.clone());
     if let Err(error) = stored::put(world, &held.head, &held.board).await {
         // This instance can still answer from its memory.
         log::warning(json!({"event": "store failed", "detail": error.to_string()}));
     }
-    drop_old_tickets(service, replaced.as_ref()).await;
     Ok(held)
 }
 
 fn board_of<W: Capabilities, A>(
     service: &Service<W, A>,
     fetched: Fetched,
-    replaced: Option<&Version>,
+    replaced: Option<&Held>,
     cost: Duration,
 ) -> Held {
     let now = service.world.now();
-    let version = Version::next(now, replaced);
+    let version = Version::next(now, replaced.map(|held| &held.head.version));
     let (source, attribution) = match &service.settings.source_name {
         Some(name) => (name.clone(), format!("Data provided by {name}")),
         None => (fetched.upstream.id, fetched.upstream.attribution),
@@ -338,28 +396,28 @@ fn board_of<W: Capabilities, A>(
     let bits = low_bits(service.world.bits());
     let policy = &service.settings.policy;
     let head = policy.head(version, now, cost_ms, &source, bits);
-    let board = Board::new(version, now, &source, &attribution, fetched.quotes);
+    let mut board = Board::new(version, now, &source, &attribution, fetched.quotes);
+    if let Some(replaced) = replaced {
+        board = board.keeping(&replaced.board, now.saturating_sub(policy.refuse_ms));
+    }
     Held {
         head,
         board: Rc::new(board),
     }
 }
 
-/// Removes tickets of earlier versions. Those of the version that was just replaced stay: an
-/// instance that has not looked for a moment may still draw one.
-async fn drop_old_tickets<W: Capabilities, A>(service: &Service<W, A>, replaced: Option<&Version>) {
+/// Removes the tickets of past windows and earlier versions, and the next window's, which the
+/// leader held while it was at work. The present one stays drawn.
+async fn drop_tickets<W: Capabilities>(world: &W, replaced: Option<&Head>) {
+    let (present, _) = tickets(replaced, world.now());
     let prefix = ticket_prefix(BOARD);
-    let kept = format!(
-        "{prefix}{}/",
-        replaced.map_or_else(|| "0".to_owned(), Version::to_string)
-    );
-    let Ok(keys) = service.world.keys().await else {
+    let Ok(keys) = world.keys().await else {
         return;
     };
     for key in keys {
-        if key.starts_with(&prefix) && !key.starts_with(&kept) {
+        if key.starts_with(&prefix) && key != present {
             // One that can't be deleted now goes with the next refresh.
-            let _ = service.world.delete(&key).await;
+            let _ = world.delete(&key).await;
         }
     }
 }

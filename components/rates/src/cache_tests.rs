@@ -96,6 +96,17 @@ fn ask(service: &Rc<Service<World, Plain>>) -> Result<Served, Problem> {
     })
 }
 
+/// Runs work to its end in the middle of other work.
+fn run_within<T>(work: impl Future<Output = T>) -> T {
+    let mut work = pin!(work);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    loop {
+        if let std::task::Poll::Ready(result) = work.as_mut().poll(&mut context) {
+            return result;
+        }
+    }
+}
+
 async fn forever(world: &World) {
     loop {
         world.run_background().await;
@@ -119,7 +130,9 @@ fn price(served: &Served) -> String {
 
 fn cache_status(service: &Service<World, Plain>, served: &Served) -> String {
     use edge_rates_kit::clock::Clock;
-    let answer = served.finish(Answer::json("{}"), "q", service.world.now());
+    let times = &service.settings.cache_times;
+    let answer = Answer::json("{}");
+    let answer = served.finish(answer, "q", served.is_stale, times, service.world.now());
     answer.header("cache-status").unwrap().to_owned()
 }
 
@@ -253,7 +266,7 @@ fn the_second_upstream_is_asked_when_the_first_fails() {
 }
 
 #[test]
-fn the_next_attempt_waits_only_as_long_as_the_most_patient_upstream_asks() {
+fn the_next_attempt_waits_only_until_the_first_upstream_may_be_asked() {
     let world = World::new();
     let service = instance(&world);
     // The first is rate limited for 30 s; the second is broken, which is tried again after 10 s.
@@ -334,4 +347,141 @@ fn tickets_of_earlier_versions_are_removed() {
     let keys = block_on(world.keys()).unwrap();
     let tickets = keys.iter().filter(|key| key.starts_with("t/main/")).count();
     assert!(tickets <= 2, "{keys:?}");
+}
+
+#[test]
+fn a_leader_at_the_end_of_its_window_has_no_rival_in_the_next() {
+    let world = World::new();
+    let (leader, rival) = (instance(&world), instance(&world));
+    let now = edge_rates_kit::clock::Clock::now(&world);
+    // A tenth of a second before the edge of a window.
+    world.advance(Duration::from_millis(10_000 - now.0 % 10_000 - 100));
+    let (of_rival, asked) = (world.clone(), Rc::new(std::cell::Cell::new(0)));
+    let counting = Rc::clone(&asked);
+    world.upstream(move |_| {
+        counting.set(counting.get() + 1);
+        if counting.get() == 1 {
+            // While the first upstream call is under way, the window ends and others come.
+            of_rival.advance(Duration::from_millis(200));
+            let problem = run_within(current(&rival)).unwrap_err();
+            assert_eq!(problem.status(), 503);
+            assert!(!rival.memo.is_leading(), "the next window is taken");
+        }
+        Ok(OutboundResponse {
+            status: 200,
+            headers: Vec::new(),
+            body: b"7".to_vec(),
+        })
+    });
+    assert_eq!(price(&ask(&leader).unwrap()), "7");
+    assert_eq!(asked.get(), 1);
+}
+
+#[test]
+fn what_the_next_upstream_does_not_price_is_kept_and_ages() {
+    let world = World::new();
+    let service = instance(&world);
+    upstream(&world, 200, "7");
+    let first = ask(&service).unwrap();
+    let fetched = first.board.fetched;
+    // From now on only something else is priced.
+    let mut kept = first.board.as_ref().clone();
+    for round in 1..=4_u64 {
+        let at = fetched.saturating_add(round * 300_000);
+        let newer = edge_rates_quotes::Board::new(at.into(), at, "second", "", Vec::new());
+        kept = newer.keeping(&kept, fetched);
+        let mut served = first.clone();
+        served.board = Rc::new(kept.clone());
+        let oldest = kept.quotes()[0].updated;
+        assert_eq!(
+            served.is_stale_with(oldest),
+            round > 3,
+            "after {round} rounds"
+        );
+        assert_eq!(kept.quotes()[0].source.as_deref(), Some("first"));
+    }
+}
+
+#[test]
+fn a_full_store_does_not_make_an_instance_hammer_upstreams() {
+    let world = World::new();
+    let service = instance(&world);
+    upstream(&world, 200, "7");
+    ask(&service).unwrap();
+    world.fill_store(true);
+    upstream(&world, 500, "");
+    world.advance(Duration::from_secs(400));
+    let before = world.sent().len();
+    // Some request leads by chance; then its failure holds everybody off, though only in memory.
+    for _ in 0..100 {
+        assert_eq!(price(&ask(&service).unwrap()), "7");
+        world.advance(Duration::from_millis(100));
+    }
+    let attempts = (world.sent().len() - before) / 2;
+    assert!((1..=4).contains(&attempts), "{attempts} refreshes");
+}
+
+#[test]
+fn a_failed_early_refresh_leaves_a_fresh_board_fresh() {
+    let world = World::new();
+    let service = instance(&world);
+    upstream(&world, 200, "7");
+    ask(&service).unwrap();
+    // A board that took so long to fetch that its refresh is due some seconds early.
+    let mut held = block_on(service.memo.look(&world))
+        .unwrap()
+        .held
+        .clone()
+        .unwrap();
+    held.head.cost_ms = 60_000;
+    service.memo.remember(&world, held);
+    world.advance(Duration::from_secs(290));
+    let failure = edge_rates_quotes::stored::Failure {
+        at: edge_rates_kit::clock::Clock::now(&world),
+        retry_from: edge_rates_quotes::Millis(u64::MAX),
+        status: Some(500),
+        provider: "second".into(),
+        outcome: "unavailable".into(),
+    };
+    service.memo.remember_failure(failure);
+    for _ in 0..50 {
+        let served = ask(&service).unwrap();
+        assert!(!served.is_stale);
+        let status = cache_status(&service, &served);
+        assert!(status.contains("; hit; ttl="), "{status}");
+        assert!(!status.contains("detail"), "{status}");
+    }
+    assert_eq!(world.sent().len(), 1);
+}
+
+#[test]
+fn a_clock_that_went_back_does_not_stop_refreshing() {
+    let world = World::new();
+    let day = Duration::from_secs(86_400);
+    let from = edge_rates_kit::clock::Clock::now(&world);
+    let failure = edge_rates_quotes::stored::Failure {
+        at: from.saturating_add(86_400_000),
+        retry_from: from.saturating_add(86_400_000 + 10_000),
+        status: None,
+        provider: "first".into(),
+        outcome: "timeout".into(),
+    };
+    block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
+    upstream(&world, 200, "7");
+    let service = instance(&world);
+    assert_eq!(price(&ask(&service).unwrap()), "7");
+
+    // A board from a day ahead is refreshed too, and again if that fails.
+    let world = World::new();
+    world.advance(day);
+    upstream(&world, 200, "7");
+    ask(&instance(&world)).unwrap();
+    world.go_back(day);
+    upstream(&world, 500, "");
+    let service = instance(&world);
+    ask(&service).unwrap();
+    upstream(&world, 200, "8");
+    world.advance(Duration::from_secs(21));
+    ask(&service).unwrap();
+    assert_eq!(price(&ask(&service).unwrap()), "8");
 }

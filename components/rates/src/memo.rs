@@ -1,19 +1,23 @@
 //! What this instance remembers of the store: the parsed board, and when it last looked.
 //!
 //! Instance memory is a cache, never the truth: the head is read again at most every
-//! [`RECHECK`], the body only when the version changed.
+//! [`RECHECK`], the body only when the version changed. What the store did not take, because it
+//! can't be written at the moment, is remembered all the same.
 
 use crate::stored;
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::store::{Store, StoreError};
 use edge_rates_quotes::stored::Failure;
-use edge_rates_quotes::{Board, Head};
-use std::cell::RefCell;
+use edge_rates_quotes::{Board, Head, Millis};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
 /// How long what was seen of the store is taken for its present state.
 const RECHECK: Duration = Duration::from_millis(250);
+
+/// A time that is farther ahead was written by a clock that has gone back since.
+const FARTHEST_AHEAD_MS: u64 = 2 * 60_000;
 
 /// A board with its head.
 #[derive(Debug, Clone)]
@@ -28,18 +32,108 @@ pub(crate) struct Seen {
     /// The board, if there is one.
     pub(crate) held: Option<Held>,
     /// How the last refresh failed, if it did.
-    pub(crate) failure: Option<Failure>,
-    at: Option<Duration>,
+    failure: Option<Failure>,
+}
+
+impl Seen {
+    /// The failure of the last refresh, if that was the last thing that happened.
+    pub(crate) fn failure(&self, now: Millis) -> Option<&Failure> {
+        let fetched = self.held.as_ref().map(|held| held.head.fetched);
+        self.failure.as_ref().filter(|failure| {
+            failure.at.since(now) <= FARTHEST_AHEAD_MS && fetched <= Some(failure.at)
+        })
+    }
+
+    /// The failure that forbids another attempt for now.
+    pub(crate) fn hold_off(&self, now: Millis) -> Option<&Failure> {
+        self.failure(now).filter(|failure| now < failure.retry_from)
+    }
 }
 
 /// The instance's memory of the store.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    seen: RefCell<Seen>,
+    seen: RefCell<Rc<Seen>>,
+    looked_at: Cell<Option<Duration>>,
     lost_ticket: RefCell<String>,
+    is_leading: Cell<bool>,
 }
 
 impl Memo {
+    /// What the store holds, looked up at most [`RECHECK`] ago.
+    ///
+    /// # Errors
+    /// If the store fails while nothing is remembered. Otherwise the memory serves.
+    pub(crate) async fn recent<W: Store + Clock>(&self, world: &W) -> Result<Rc<Seen>, StoreError> {
+        let now = world.elapsed();
+        let seen = Rc::clone(&self.seen.borrow());
+        let looked_at = self.looked_at.get();
+        if looked_at.is_some_and(|at| now.saturating_sub(at) < RECHECK) {
+            return Ok(seen);
+        }
+        if seen.held.is_some() {
+            // Others that come while this one looks are served from memory.
+            self.looked_at.set(Some(now));
+        }
+        match self.look(world).await {
+            Err(_) if seen.held.is_some() => Ok(seen),
+            looked => looked,
+        }
+    }
+
+    /// What the store holds now, or what this instance knows better.
+    pub(crate) async fn look<W: Store + Clock>(&self, world: &W) -> Result<Rc<Seen>, StoreError> {
+        let head = stored::head(world).await?;
+        let is_fresh = head
+            .as_ref()
+            .is_some_and(|head| world.now() < head.fresh_until);
+        // While the board is fresh nobody asks how the last refresh went.
+        let failure = match is_fresh {
+            true => None,
+            false => stored::failure(world).await?,
+        };
+        let known = Rc::clone(&self.seen.borrow());
+        let held = match (head, &known.held) {
+            (Some(head), Some(held)) if held.head.version == head.version => Some(Held {
+                head,
+                board: Rc::clone(&held.board),
+            }),
+            (Some(head), Some(held)) if held.head.version > head.version => Some(held.clone()),
+            (None, Some(held)) => Some(held.clone()),
+            (Some(head), _) => stored::body(world).await?.map(|board| Held {
+                head,
+                board: Rc::new(board),
+            }),
+            (None, None) => None,
+        };
+        let unstored = self.seen.borrow().hold_off(world.now()).cloned();
+        let seen = Rc::new(Seen {
+            held,
+            failure: failure.or(unstored),
+        });
+        self.seen.replace(Rc::clone(&seen));
+        self.looked_at.set(Some(world.elapsed()));
+        Ok(seen)
+    }
+
+    /// Remembers a board that was just fetched, whether or not the store takes it.
+    pub(crate) fn remember<W: Clock>(&self, world: &W, held: Held) {
+        self.seen.replace(Rc::new(Seen {
+            held: Some(held),
+            failure: None,
+        }));
+        self.looked_at.set(Some(world.elapsed()));
+    }
+
+    /// Remembers that a refresh failed just now.
+    pub(crate) fn remember_failure(&self, failure: Failure) {
+        let held = self.seen.borrow().held.clone();
+        self.seen.replace(Rc::new(Seen {
+            held,
+            failure: Some(failure),
+        }));
+    }
+
     /// Whether the election by `ticket` is known to be lost, so that drawing again, which is a
     /// write, is spared.
     pub(crate) fn has_lost(&self, ticket: &str) -> bool {
@@ -51,58 +145,13 @@ impl Memo {
         self.lost_ticket.replace(ticket);
     }
 
-    /// What the store holds, looked up at most [`RECHECK`] ago.
-    ///
-    /// # Errors
-    /// If the store fails while nothing is remembered. Otherwise the memory serves.
-    pub(crate) async fn recent<W: Store + Clock>(&self, world: &W) -> Result<Seen, StoreError> {
-        let now = world.elapsed();
-        let seen = self.seen.borrow().clone();
-        let is_recent = seen.at.is_some_and(|at| now.saturating_sub(at) < RECHECK);
-        if is_recent {
-            return Ok(seen);
-        }
-        match self.look(world).await {
-            Err(_) if seen.held.is_some() => Ok(seen),
-            looked => looked,
-        }
+    /// Whether a refresh is under way in this very instance.
+    pub(crate) fn is_leading(&self) -> bool {
+        self.is_leading.get()
     }
 
-    /// What the store holds now.
-    pub(crate) async fn look<W: Store + Clock>(&self, world: &W) -> Result<Seen, StoreError> {
-        let head = stored::head(world).await?;
-        let failure = stored::failure(world).await?;
-        let remembered = self.seen.borrow().held.clone();
-        let held = match (head, remembered) {
-            (None, _) => None,
-            (Some(head), Some(held)) if held.head.version == head.version => {
-                Some(Held { head, ..held })
-            }
-            (Some(head), _) => stored::body(world).await?.map(|board| Held {
-                head,
-                board: Rc::new(board),
-            }),
-        };
-        let seen = Seen {
-            held,
-            failure,
-            at: Some(world.elapsed()),
-        };
-        self.seen.replace(seen.clone());
-        Ok(seen)
-    }
-
-    /// Remembers a board that was just fetched, whether or not the store took it.
-    pub(crate) fn remember<W: Clock>(&self, world: &W, held: Held) {
-        self.seen.replace(Seen {
-            held: Some(held),
-            failure: None,
-            at: Some(world.elapsed()),
-        });
-    }
-
-    /// Remembers that a refresh failed just now.
-    pub(crate) fn remember_failure(&self, failure: Failure) {
-        self.seen.borrow_mut().failure = Some(failure);
+    /// Notes that this instance begins or ends a refresh.
+    pub(crate) fn set_leading(&self, is_leading: bool) {
+        self.is_leading.set(is_leading);
     }
 }

@@ -8,9 +8,9 @@ use edge_rates_kit::log;
 use edge_rates_kit::outbound::{Limits, OutboundError, OutboundRequest};
 use edge_rates_kit::series::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
 use edge_rates_quotes::stored::Failure;
+use edge_rates_quotes::ticket::WINDOW_MS;
 use edge_rates_quotes::{Currency, Millis, Price, Quote, plausibility};
 use futures::StreamExt;
-use futures::future::{Either, select};
 use serde_json::json;
 use std::pin::pin;
 use std::time::Duration;
@@ -21,6 +21,9 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(5),
     body: 4 * 1024 * 1024,
 };
+
+/// A whole refresh, over all upstreams: no longer than the window of an election.
+const REFRESH: Duration = Duration::from_millis(WINDOW_MS);
 
 /// Requests to one upstream that are under way at once, where it needs several.
 const AT_ONCE: usize = 4;
@@ -55,8 +58,9 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
 ) -> Result<Fetched, Failure> {
     let mut failure = None;
+    let end = service.world.elapsed() + REFRESH;
     for upstream in &service.settings.upstreams {
-        let refusal = match ask(service, upstream).await {
+        let refusal = match ask(service, upstream, end).await {
             Ok(quotes) => {
                 return Ok(Fetched {
                     upstream: upstream.clone(),
@@ -102,16 +106,16 @@ fn later_of(now: Millis, earlier: Option<Failure>, upstream: &Upstream, new: Ref
 }
 
 fn after(now: Millis, hold_off: Duration) -> Millis {
-    Millis(
-        now.0
-            .saturating_add(u64::try_from(hold_off.as_millis()).unwrap_or(u64::MAX)),
-    )
+    now.saturating_add(u64::try_from(hold_off.as_millis()).unwrap_or(u64::MAX))
 }
 
 async fn ask<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
     upstream: &Upstream,
+    end: Duration,
 ) -> Result<Vec<Quote>, Refusal> {
+    // An upstream that needs many requests gets no more time than one that needs one.
+    let until = end.min(service.world.elapsed() + LIMITS.total);
     let pairs = pairs(service);
     let requests = service
         .adapters
@@ -119,16 +123,8 @@ async fn ask<W: Capabilities, A: Adapters>(
         .map_err(|error| refused(error, None))?;
     let exchanges = requests
         .into_iter()
-        .map(|request| exchange(service, upstream, &pairs, request));
-    let gathering = pin!(gather(
-        futures::stream::iter(exchanges).buffer_unordered(AT_ONCE)
-    ));
-    // An upstream that needs many requests gets no more time than one that needs one.
-    let deadline = pin!(service.world.sleep(LIMITS.total));
-    let quotes = match select(gathering, deadline).await {
-        Either::Left((gathered, _)) => gathered?,
-        Either::Right(((), _)) => return Err(unreachable_upstream(OutboundError::Timeout)),
-    };
+        .map(|request| exchange(service, upstream, &pairs, request, until));
+    let quotes = gather(futures::stream::iter(exchanges).buffer_unordered(AT_ONCE)).await?;
     let (admitted, refused) = plausibility::admit(quotes, service.world.now());
     if admitted.is_empty() {
         let detail = match refused.first() {
@@ -183,13 +179,18 @@ async fn exchange<W: Capabilities, A: Adapters>(
     upstream: &Upstream,
     pairs: &[Pair],
     request: HttpRequest,
+    until: Duration,
 ) -> Result<Vec<Quote>, Refusal> {
     let started = service.world.elapsed();
+    let limits = Limits {
+        total: until.saturating_sub(started),
+        ..LIMITS
+    };
     let request = OutboundRequest {
         url: request.url,
         headers: request.headers,
     };
-    let sent = service.world.send(&request, &LIMITS).await;
+    let sent = service.world.send(&request, &limits).await;
     let took = service.world.elapsed().saturating_sub(started);
     let result = match sent {
         Err(error) => Err(unreachable_upstream(error)),
@@ -232,6 +233,7 @@ fn known<W, A>(service: &Service<W, A>, quote: crate::adapters::Quote) -> Option
             .change_24h_pct
             .and_then(|change| edge_rates_quotes::quote::signed_decimal_text(&change)),
         updated: quote.updated_ms.map(Millis),
+        source: None,
     })
 }
 

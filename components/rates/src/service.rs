@@ -43,9 +43,9 @@ impl OfInstance {
         let settings = Settings::read(world, &Composed.describe()).await;
         let settings = settings.map_err(|error| {
             log::warning(json!({"event": "wrong setting", "detail": error.to_string()}));
-            Problem::misconfigured(format!(
-                "A setting of this deployment is wrong: {error}. Its operator has to mend it."
-            ))
+            let detail =
+                "A setting of this deployment is wrong; its operator finds in the log which.";
+            Problem::misconfigured(detail.to_owned())
         })?;
         let made = Rc::new(Service {
             world: *world,

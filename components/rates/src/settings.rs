@@ -1,6 +1,7 @@
 //! The deployment's settings: Spin variables, parsed once per instance.
 
 use crate::adapters::{Endpoint, Provider};
+use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::variables::{VariableError, Variables};
 use edge_rates_quotes::{Catalogue, Policy};
 
@@ -22,6 +23,8 @@ pub(crate) struct Settings {
     pub(crate) catalogue: Catalogue,
     /// How old a board may be.
     pub(crate) policy: Policy,
+    /// What downstream caches are told.
+    pub(crate) cache_times: CacheTimes,
     /// Upstreams in the order in which they are tried.
     pub(crate) upstreams: Vec<Upstream>,
     /// Shown as the source instead of the upstream's name.
@@ -49,8 +52,14 @@ impl Settings {
         )
         .map_err(|error| wrong("fresh_seconds", &error))?;
         let source_name = world.variable("source_name").await?;
+        let seconds = |ms: u64| ms / 1000;
         Ok(Settings {
             catalogue,
+            cache_times: CacheTimes::new(
+                seconds(policy.fresh_ms),
+                seconds(policy.grace_ms),
+                seconds(policy.refuse_ms),
+            ),
             policy,
             upstreams: upstreams(world, known).await?,
             source_name: Some(source_name).filter(|name| !name.is_empty()),

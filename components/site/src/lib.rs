@@ -6,7 +6,7 @@ use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, other_method};
+use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use http::{HeaderValue, StatusCode};
@@ -33,7 +33,7 @@ async fn route(world: &World, request: &Request) -> Routed {
             return Routed::new("other", request, Err(unknown));
         }
     };
-    if let Some(answer) = other_method(request) {
+    if let Some(answer) = beside_reading(request, Some(&[])) {
         return Routed::new(route, request, answer);
     }
     let answer = match route {

@@ -21,6 +21,7 @@ fn quote(asset: &str, currency: &str, price: &str, updated: Option<u64>) -> Quot
         price: Price::parse(price).unwrap(),
         change_24h_pct: None,
         updated: updated.map(Millis),
+        source: None,
     }
 }
 

@@ -96,19 +96,30 @@ pub(super) fn currencies<'a>(
 }
 
 fn unknown(parameter: &str, kind: &str, given: &str, nearest: Option<&str>) -> Problem {
-    let detail = format!("{} {}", no_such(kind, given), suggestion(nearest));
-    Problem::parameter(parameter, detail)
+    Problem::parameter(parameter, no_such(kind, given, nearest))
 }
 
-/// "There is no asset `XYZ` here."
-pub(super) fn no_such(kind: &str, given: &str) -> String {
-    format!("There is no {kind} `{}` here.", shortened(given))
+/// The code, upper case, of an asset or a currency that is served; otherwise what to say.
+pub(super) fn code<'a>(catalogue: &'a Catalogue, given: &str) -> Result<&'a str, String> {
+    if let Some(asset) = catalogue.asset(given) {
+        return Ok(asset.symbol());
+    }
+    if let Some(currency) = catalogue.currency(given) {
+        return Ok(currency.as_str());
+    }
+    let nearest = catalogue
+        .nearest_asset(given)
+        .or_else(|| catalogue.nearest_currency(given));
+    Err(no_such("asset or currency", given, nearest))
 }
 
-/// What to try instead of a name that is not served.
-pub(super) fn suggestion(nearest: Option<&str>) -> String {
+/// "There is no asset `XYZ` here", and what to try instead.
+fn no_such(kind: &str, given: &str, nearest: Option<&str>) -> String {
+    let given = shortened(given);
     match nearest {
-        Some(name) => format!("Did you mean `{name}`?"),
-        None => "GET /v1/rates shows what is served.".to_owned(),
+        Some(name) => format!("There is no {kind} `{given}` here. Did you mean `{name}`?"),
+        None => {
+            format!("There is no {kind} `{given}` here. GET /v1/rates shows what is served.")
+        }
     }
 }

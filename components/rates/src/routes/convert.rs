@@ -46,6 +46,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     let rate = pair::between(board, catalogue, from, to)?;
     let conversion = convert::convert(&rate, &amount, precision, rounding)
         .map_err(|error| Problem::parameter("amount", error.to_string()))?;
+    let is_stale = served.is_stale_with(Some(rate.as_of));
     let body = Body {
         from,
         to,
@@ -53,7 +54,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         rate: conversion.rate,
         result: conversion.result,
         as_of: rfc3339(board.fetched),
-        stale: served.is_stale,
+        stale: is_stale,
         source: &board.source,
         method: pair::method(&rate),
     };
@@ -63,7 +64,8 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         "convert/{from}/{to}/{}?{precision}&{rounding_name}",
         amount.as_str()
     );
-    Ok(served.finish(answer, &canonical, service.world.now()))
+    let times = &service.settings.cache_times;
+    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
 }
 
 /// The rounding mode and its name.
@@ -89,21 +91,5 @@ fn code<'a>(
     example: &str,
 ) -> Result<&'a str, Problem> {
     let given = query.required(parameter, example)?.trim();
-    if let Some(asset) = catalogue.asset(given) {
-        return Ok(asset.symbol());
-    }
-    if let Some(currency) = catalogue.currency(given) {
-        return Ok(currency.as_str());
-    }
-    let nearest = catalogue
-        .nearest_asset(given)
-        .or_else(|| catalogue.nearest_currency(given));
-    Err(Problem::parameter(
-        parameter,
-        format!(
-            "{} {}",
-            asked::no_such("asset or currency", given),
-            asked::suggestion(nearest)
-        ),
-    ))
+    asked::code(catalogue, given).map_err(|detail| Problem::parameter(parameter, detail))
 }

@@ -12,7 +12,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, other_method};
+use edge_rates_kit::serving::{Routed, beside_reading};
 use std::rc::Rc;
 
 /// A route by what follows in its path.
@@ -61,7 +61,7 @@ pub(crate) async fn answer<W: Capabilities, A: Adapters + 'static>(
         let unknown = Problem::unknown_path(request.path());
         return Routed::new(name, request, Err(unknown));
     }
-    if let Some(answer) = other_method(request) {
+    if let Some(answer) = beside_reading(request, None) {
         return Routed::new(name, request, answer);
     }
     let service = match service {

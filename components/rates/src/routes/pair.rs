@@ -51,11 +51,13 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         .asset(base)
         .zip(catalogue.currency(quote))
         .and_then(|(asset, currency)| board.get(asset.id(), currency));
+    let is_stale = served.is_stale_with(Some(rate.as_of));
+    let source = direct.and_then(|quote| quote.source.as_deref());
     let body = Body {
         version: board.version.to_string(),
         as_of: rfc3339(board.fetched),
-        stale: served.is_stale,
-        source: &board.source,
+        stale: is_stale,
+        source: source.unwrap_or(&board.source),
         attribution: &board.attribution,
         id: catalogue.asset(base).map(|asset| asset.id()),
         symbol: base,
@@ -71,35 +73,20 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     // A struct of strings and numbers always serialises.
     let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
     let canonical = format!("rate/{base}/{quote}?{precision}");
-    Ok(served.finish(answer, &canonical, service.world.now()))
+    let times = &service.settings.cache_times;
+    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
 }
 
 /// The code, upper case, of an asset or a currency that is served.
 fn known<'a>(
     catalogue: &'a Catalogue,
     parameter: &'static str,
-    code: &str,
+    given: &str,
 ) -> Result<&'a str, Problem> {
-    if let Some(asset) = catalogue.asset(code) {
-        return Ok(asset.symbol());
-    }
-    if let Some(currency) = catalogue.currency(code) {
-        return Ok(currency.as_str());
-    }
-    let (kind, nearest) = match parameter {
-        "quote" => ("quote currency or asset", catalogue.nearest_currency(code)),
-        _ => ("asset or currency", catalogue.nearest_asset(code)),
-    };
-    Err(Problem::unknown(
-        "urn:edge-rates:problem:unknown-code",
-        "Unknown code",
-        parameter,
-        format!(
-            "{} {}",
-            asked::no_such(kind, code),
-            asked::suggestion(nearest)
-        ),
-    ))
+    asked::code(catalogue, given).map_err(|detail| {
+        let kind = "urn:edge-rates:problem:unknown-code";
+        Problem::unknown(kind, "Unknown code", parameter, detail)
+    })
 }
 
 /// The rate between two codes that are served.

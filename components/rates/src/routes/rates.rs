@@ -2,13 +2,15 @@
 
 use super::asked;
 use crate::adapters::Adapters;
-use crate::cache::{self, Served};
+use crate::cache;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_quotes::{Asset, Currency, Precision, Quote, Rounding, Selection, convert};
+use edge_rates_quotes::{
+    Asset, Board, Currency, Millis, Precision, Quote, Rounding, Selection, convert,
+};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -34,6 +36,9 @@ struct Rate<'a> {
     change_24h_pct: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
+    /// Who told it, where that is not the board's source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<&'a str>,
     method: &'static str,
     sources: u32,
 }
@@ -52,13 +57,25 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         precision,
     );
     let served = cache::current(service).await?;
-    let answer = Answer::json(render(&served, &selection)?);
+    let is_stale = served.is_stale_with(oldest(&served.board, &selection));
+    let answer = Answer::json(render(&served.board, &selection, is_stale)?);
     let canonical = format!("rates?{}", selection.canonical());
-    Ok(served.finish(answer, &canonical, service.world.now()))
+    let times = &service.settings.cache_times;
+    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
 }
 
-fn render(served: &Served, selection: &Selection) -> Result<Vec<u8>, Problem> {
-    let board = &served.board;
+/// The time of the oldest price that is selected.
+fn oldest(board: &Board, selection: &Selection) -> Option<Millis> {
+    let selected = selection.assets().iter().flat_map(|asset| {
+        let quotes = selection.currencies().iter();
+        quotes.filter_map(|currency| board.get(asset.id(), currency))
+    });
+    selected
+        .map(|quote| quote.updated.unwrap_or(board.fetched))
+        .min()
+}
+
+fn render(board: &Board, selection: &Selection, is_stale: bool) -> Result<Vec<u8>, Problem> {
     let (mut rates, mut missing) = (Vec::new(), Vec::new());
     for asset in selection.assets() {
         for currency in selection.currencies() {
@@ -71,7 +88,7 @@ fn render(served: &Served, selection: &Selection) -> Result<Vec<u8>, Problem> {
     let body = Body {
         version: board.version.to_string(),
         as_of: rfc3339(board.fetched),
-        stale: served.is_stale,
+        stale: is_stale,
         source: &board.source,
         attribution: &board.attribution,
         rates,
@@ -95,6 +112,7 @@ fn rate<'a>(asset: &'a Asset, quote: &'a Quote, precision: Precision) -> Result<
         price,
         change_24h_pct: quote.change_24h_pct.as_deref(),
         updated_at: quote.updated.map(rfc3339),
+        source: quote.source.as_deref(),
         method: "single",
         sources: 1,
     })
