@@ -88,14 +88,16 @@ setup: ## Install the wasm target, if it is missing
 # What only the tests need: promtool to judge /metrics, and a CoinGecko client that isn't ours.
 .PHONY: packages
 packages:
-	@if ! command -v promtool >/dev/null; then
+	@missing=
+	command -v promtool >/dev/null || missing="$$missing prometheus"
+	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
+	if [[ -n $$missing ]]; then
+	    command -v apt-get >/dev/null || { echo "The tests need promtool and Python with venv: install your system's packages for them (Debian:$$missing)" >&2; exit 1; }
 	    as_root=; [[ $$(id -u) = 0 ]] || as_root=sudo
 	    $$as_root apt-get update -qq
-	    $$as_root apt-get install -y -qq --no-install-recommends prometheus >/dev/null
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
 	fi
-	if [[ ! -x target/python/bin/python ]]; then
-	    python3 -m venv target/python
-	fi
+	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 
 .PHONY: test

@@ -13,11 +13,15 @@ async fn a_drain_answers_what_was_asked_and_loses_nothing() {
     let folder = TempDir::new().unwrap();
     let mut host = Process::start(&manifest(folder.path(), &[]), &[]).await;
     let client = client();
-    let url = format!("{}/modern/sleep?ms=1500", host.url);
+    let url = format!("{}/modern/sleep?ms=1500&count=asleep", host.url);
     let answers = join_all((0..50).map(|_| client.get(&url).send()));
     let terminator = async {
-        // All are under way: the guest sleeps long enough for that.
-        tokio::time::sleep(Duration::from_millis(700)).await;
+        let asleep = format!("{}/modern/increment?key=asleep&delta=0", host.url);
+        until("all fifty are under way", async || {
+            let answer = client.get(&asleep).send().await.unwrap();
+            answer.text().await.unwrap().trim() == "50"
+        })
+        .await;
         host.signal("-TERM");
         until("new connections are refused", async || {
             crate::app::client().get(&url).send().await.is_err()

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use market_simulator::{Fault, Provider};
+use std::time::Duration;
 
 async fn source_with(failing: &[Provider]) -> String {
     let app = App::start().await;
@@ -60,4 +61,45 @@ async fn when_all_fail_the_answer_is_503() {
         app.market.fail(provider, Fault::ServerError);
     }
     app.get("/v1/rates/BTC/USD").await.expect_unavailable();
+}
+
+#[tokio::test]
+async fn what_a_fallback_does_not_price_is_kept_and_says_where_it_is_from() {
+    let app = App::start().await;
+    let before = app
+        .get("/v1/rates/USDC/JPY")
+        .await
+        .expect_status(200)
+        .json();
+    app.market.fail(Provider::CoinGecko, Fault::ServerError);
+    app.market.fail(Provider::Coinbase, Fault::ServerError);
+    app.advance(Duration::from_secs(500));
+    let bitcoin = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    assert_eq!(bitcoin["source"], "kraken");
+    assert_eq!(bitcoin["stale"], false);
+    let kept = app
+        .get("/v1/rates/USDC/JPY")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(kept["price"], before["price"]);
+    assert_eq!(
+        kept["updated_at"], before["updated_at"],
+        "it keeps its time"
+    );
+    assert_eq!(kept["source"], "coingecko");
+    // Kraken goes on, but what it does not price gets too old to pass for fresh.
+    app.advance(Duration::from_secs(500));
+    app.get("/v1/rates/BTC/USD").await.expect_status(200);
+    let kept = app
+        .get("/v1/rates/USDC/JPY")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(kept["stale"], true);
+    assert_eq!(app.get("/v1/rates/BTC/USD").await.json()["stale"], false);
+    assert_eq!(
+        app.get("/v1/rates").await.json()["missing"],
+        serde_json::json!([])
+    );
 }

@@ -3,7 +3,7 @@
 
 use crate::app::App;
 use market_simulator::{Fault, Provider};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Faults after which the upstream's answer can still be used: it is late, or in a form that a
 /// correct client reads.
@@ -131,4 +131,20 @@ async fn a_429_is_obeyed_for_as_long_as_it_says() {
     assert_eq!(app.market.calls(Provider::CoinGecko), 1);
     app.advance(Duration::from_secs(11));
     app.get(ROUTES[0]).await.expect_status(200);
+}
+
+#[tokio::test]
+async fn when_every_upstream_hangs_a_cold_client_waits_no_longer_than_seconds() {
+    let app = App::start().await;
+    app.market.fail_all(Fault::Hang);
+    let started = Instant::now();
+    app.get(ROUTES[0]).await.expect_unavailable();
+    // Two upstreams time out meanwhile; the third is still being waited for.
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        started.elapsed()
+    );
+    let calls = app.market.calls(Provider::CoinGecko);
+    assert_eq!(calls, 1);
 }

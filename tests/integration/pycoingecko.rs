@@ -25,6 +25,7 @@ async fn pycoingecko_gets_prices_from_us() {
     );
     let output = Command::new(python)
         .args(["-c", SCRIPT, &app.url()])
+        .env("NO_PROXY", "127.0.0.1")
         .output()
         .await
         .unwrap();

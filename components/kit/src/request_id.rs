@@ -1,5 +1,5 @@
 //! The two identities of a request: `X-Request-Id` and W3C Trace Context's `traceparent`.
-//! Both are taken from the client if they are well-formed, made up if not, echoed, and logged.
+//! Both are taken from the client if they are well-formed, made up if not, and echoed.
 
 use crate::random::Random;
 use http::HeaderMap;

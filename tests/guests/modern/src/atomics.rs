@@ -34,11 +34,15 @@ pub(crate) fn increment(query: &Query) -> Answer {
         return answer::missing("key");
     };
     let delta = query.number("delta", 1);
-    let sum = open().and_then(|bucket| atomics::increment(&bucket, key, delta));
-    match sum {
+    match add(key, delta) {
         Ok(sum) => answer::text(sum.to_string()),
         Err(error) => answer::failed(&error),
     }
+}
+
+/// Adds to a counter and gives the sum.
+pub(crate) fn add(key: &str, delta: i64) -> Result<i64, Error> {
+    open().and_then(|bucket| atomics::increment(&bucket, key, delta))
 }
 
 /// Reads `key` and swaps in `value` if nobody wrote in the meantime. `meanwhile` makes that

@@ -8,6 +8,7 @@ use spin_sdk::key_value::Store;
 use spin_sdk::wasip3::clocks::system_clock;
 
 use crate::answer::{self, Answer};
+use crate::atomics;
 use crate::query::Query;
 
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -18,9 +19,15 @@ pub(crate) fn count() -> Answer {
     answer::text(asked.to_string())
 }
 
-/// Waits `ms` (1000 unless told) without holding up the instance, then answers.
+/// Waits `ms` (1000 unless told) without holding up the instance, then answers. If told a
+/// counter's key by `count`, it adds one to it first, so that others see who is waiting.
 pub(crate) async fn sleep(query: &Query) -> Answer {
     let ms = query.number("ms", 1000);
+    if let Some(key) = query.text("count")
+        && let Err(error) = atomics::add(key, 1)
+    {
+        return answer::failed(&error);
+    }
     spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     answer::text(format!("slept {ms} ms\n"))
 }
