@@ -7,8 +7,6 @@ mod memory_cap;
 pub(crate) mod pool;
 mod runner;
 
-use std::sync::Arc;
-
 use wasmtime::component::ResourceTable;
 use wasmtime::{Engine, Store, UpdateDeadline};
 use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
@@ -19,7 +17,6 @@ use crate::capabilities::key_value::GrantedStores;
 use crate::capabilities::outbound_http::OutboundHttp;
 use crate::capabilities::variables::GrantedVariables;
 use crate::guest_output::Stream;
-use crate::instance::lifetime::Watch;
 use crate::instance::memory_cap::MemoryCap;
 
 /// The largest head of a request or response that a guest can build, in bytes. Includes what
@@ -35,17 +32,11 @@ pub(crate) struct InstanceState {
     pub(crate) stores: GrantedStores,
     pub(crate) variables: GrantedVariables,
     memory: MemoryCap,
-    watch: Arc<Watch>,
 }
 
 impl InstanceState {
     pub(crate) fn outbound_http(&mut self) -> &mut OutboundHttp {
         &mut self.outbound_http
-    }
-
-    /// What watches over the requests that the instance serves.
-    pub(crate) fn watch(&self) -> &Watch {
-        &self.watch
     }
 }
 
@@ -74,7 +65,6 @@ fn new_store(
     component: &LoadedComponent,
     outbound_http: OutboundHttp,
     max_memory: usize,
-    watch: &Arc<Watch>,
 ) -> Store<InstanceState> {
     let output = &component.output;
     let mut wasi = WasiCtxBuilder::new();
@@ -95,13 +85,11 @@ fn new_store(
             stores: component.stores.clone(),
             variables: component.variables.clone(),
             memory: MemoryCap::new(max_memory),
-            watch: Arc::clone(watch),
         },
     );
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(|store| {
-        store.data().watch().tick();
+    store.epoch_deadline_callback(|_| {
         // tokio's own yield, so that the core looks at its sockets before the guest goes on.
         Ok(UpdateDeadline::YieldCustom(
             1,

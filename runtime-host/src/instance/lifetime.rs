@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -22,9 +22,9 @@ const SLACK: Duration = Duration::from_millis(10);
 /// The timer is looked at this often where nothing else asks for it.
 const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 
-/// How many epoch ticks of computing a guest may spend after its answers before it is stopped.
-/// Waiting is not counted. A guest that computes keeps new requests out of its instance.
-const TICKS_AFTER_ANSWERS: u32 = 200;
+/// How long a guest may compute after its answers before it is stopped. Waiting is not counted.
+/// A guest that computes keeps new requests out of its instance.
+const COMPUTING_AFTER_ANSWERS: Duration = Duration::from_secs(1);
 
 /// Times that bound an instance's life.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +40,6 @@ pub(crate) struct Times {
 #[derive(Debug, Default)]
 pub(crate) struct Watch {
     requests: Mutex<Requests>,
-    ticks: AtomicU32,
     failed: AtomicBool,
 }
 
@@ -66,11 +65,6 @@ struct Waiting {
 }
 
 impl Watch {
-    /// Counts one epoch tick that the guest spent computing.
-    pub(crate) fn tick(&self) {
-        self.ticks.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Marks the instance as ended by a trap or by force: what it has not sent will not come.
     pub(crate) fn fail(&self) {
         self.failed.store(true, Ordering::Relaxed);
@@ -227,9 +221,10 @@ pub(crate) struct Expiration {
     watch: Arc<Watch>,
     timer: Pin<Box<Sleep>>,
     armed: Instant,
-    /// What the instance was last seen doing, since when, and the ticks counted until then.
+    /// What the instance was last seen doing, and since when.
     period: (Activity, Instant),
-    ticks_before: u32,
+    /// How long it has computed since then.
+    computed: Duration,
     /// How many instances of this core have work to do.
     busy: Arc<AtomicUsize>,
     counted_as_busy: bool,
@@ -246,26 +241,28 @@ impl Expiration {
             timer: Box::pin(tokio::time::sleep_until(armed.into())),
             armed,
             period: (Activity::Idle, now),
-            ticks_before: 0,
+            computed: Duration::ZERO,
             busy,
             counted_as_busy: false,
         }
     }
 
     /// Ready when the instance has to go. Has to be polled after each turn of the instance that
-    /// leaves it running.
+    /// leaves it running; `turn` is how long that was.
     pub(crate) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         activity: Activity,
         since: Instant,
+        turn: Duration,
     ) -> Poll<()> {
         self.count_as_busy(activity != Activity::Idle);
         if self.period != (activity, since) {
             self.period = (activity, since);
-            self.ticks_before = self.watch.ticks.load(Ordering::Relaxed);
+            self.computed = Duration::ZERO;
         }
-        if self.computes_too_long(activity) {
+        self.computed += turn;
+        if activity != Activity::Requests && self.computed > COMPUTING_AFTER_ANSWERS {
             return Poll::Ready(());
         }
         loop {
@@ -330,12 +327,6 @@ impl Expiration {
     fn arm(&mut self, at: Instant) {
         self.armed = at;
         self.timer.as_mut().reset(at.into());
-    }
-
-    fn computes_too_long(&self, activity: Activity) -> bool {
-        let ticks = self.watch.ticks.load(Ordering::Relaxed);
-        activity != Activity::Requests
-            && ticks.wrapping_sub(self.ticks_before) > TICKS_AFTER_ANSWERS
     }
 }
 

@@ -1,15 +1,19 @@
 //! The warm instances of one component on one core, and which of them gets a request: the one
-//! that was used last and has room. A request that finds none gets a new instance. Everything
-//! here happens on one thread; the locks are never waited for.
+//! that was used last and has room. A request that finds none gets a new instance, unless there
+//! are instances that only cannot take it this very moment: then it waits for whichever is ready
+//! first, and for a new one if that takes too long. Everything here happens on one thread; the
+//! locks are never waited for.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::Waker;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use http::Request;
+use tokio::time::sleep;
 use wasmtime_wasi_http::WasiBody;
 use wasmtime_wasi_http::handler::Response;
 
@@ -20,9 +24,10 @@ use crate::instance::runner;
 use crate::server::core::Core;
 use crate::settings::Limits;
 
-/// How often a request is handed to another instance because the one it was given to does not
-/// take it.
-const MAX_MOVES: u8 = 8;
+/// How long a request waits for an instance that is held up, before it gets a new one. Guests are
+/// held up while they compute, and by calls that stop their whole instance, such as writing to a
+/// store through `wasi:keyvalue`; most of it is over sooner.
+const PATIENCE: Duration = Duration::from_millis(2);
 
 /// Why an instance gave no response.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +61,6 @@ pub(crate) struct Job {
     /// Filled in by the instance that serves the request.
     pub(super) served_by: Arc<OnceLock<Arc<Watch>>>,
     pub(super) answer: oneshot::Sender<wasmtime::Result<Response>>,
-    moves: u8,
 }
 
 impl Job {
@@ -74,6 +78,14 @@ pub(crate) struct Pool {
     pub(super) client: Option<HttpClient>,
     /// Those that may have room, the one used last at the end.
     open: Mutex<Vec<Arc<Seat>>>,
+    /// Requests that wait for any instance.
+    waiting: Mutex<VecDeque<Job>>,
+    /// How many instances are held up.
+    held_up: AtomicUsize,
+    /// How many requests instances have taken so far.
+    taken: AtomicUsize,
+    /// Whether somebody sees to it that nothing waits for too long.
+    is_growing: AtomicBool,
 }
 
 impl Pool {
@@ -88,6 +100,10 @@ impl Pool {
             limits,
             core,
             open: Mutex::default(),
+            waiting: Mutex::default(),
+            held_up: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
+            is_growing: AtomicBool::new(false),
         })
     }
 
@@ -107,7 +123,6 @@ impl Pool {
             arrived,
             served_by: Arc::clone(&served_by),
             answer,
-            moves: 0,
         });
         let error = match response.await {
             Ok(Ok(response)) => return Ok((response, served_by)),
@@ -127,7 +142,7 @@ impl Pool {
         })
     }
 
-    /// Gives a request to the instance that was used last and has room, or to a new one.
+    /// Gives a request to an instance, or lets it wait for one.
     fn dispatch(self: &Arc<Self>, mut job: Job) {
         loop {
             let Some(seat) = self.open().last().cloned() else {
@@ -146,11 +161,22 @@ impl Pool {
                 }
             }
         }
+        if self.held_up.load(Ordering::Relaxed) == 0 {
+            return self.start(job);
+        }
+        self.waiting().push_back(job);
+        if !self.is_growing.swap(true, Ordering::Relaxed) {
+            tokio::spawn(grow(Arc::downgrade(self)));
+        }
+    }
+
+    /// Starts an instance with its first request. Requests that come while it is being made can
+    /// wait for it.
+    fn start(self: &Arc<Self>, job: Job) {
         let seat = Arc::new(Seat::new(
             self.component.max_reuse(&self.limits),
             self.limits.max_instance_concurrent_reuse_count,
         ));
-        // Requests that come while the instance is being made wait for it.
         if matches!(seat.offer(job), Ok(true)) {
             self.list(&seat);
         }
@@ -158,6 +184,21 @@ impl Pool {
             pool: Arc::clone(self),
             seat,
         }));
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, VecDeque<Job>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The request that has waited longest, if its client still waits too.
+    fn next_waiting(&self) -> Option<Job> {
+        let mut waiting = self.waiting();
+        loop {
+            let job = waiting.pop_front()?;
+            if !job.answer.is_canceled() {
+                return Some(job);
+            }
+        }
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
@@ -181,6 +222,28 @@ impl Pool {
     }
 }
 
+/// Starts an instance whenever requests wait and no instance takes one for too long, until none
+/// waits. Where instances do take them, there is just more work than the core can do, and more
+/// instances would not help.
+async fn grow(pool: Weak<Pool>) {
+    let mut taken_before = usize::MAX;
+    loop {
+        sleep(PATIENCE).await;
+        let Some(pool) = pool.upgrade() else {
+            return;
+        };
+        let taken_so_far = pool.taken.load(Ordering::Relaxed);
+        if std::mem::replace(&mut taken_before, taken_so_far) != taken_so_far {
+            continue;
+        }
+        let Some(job) = pool.next_waiting() else {
+            pool.is_growing.store(false, Ordering::Relaxed);
+            return;
+        };
+        pool.start(job);
+    }
+}
+
 /// The place of one instance in its pool: requests are left here for it.
 struct Seat {
     state: Mutex<SeatState>,
@@ -188,6 +251,7 @@ struct Seat {
 }
 
 struct SeatState {
+    /// Requests left for this very instance.
     waiting: VecDeque<Job>,
     /// Requests taken and not yet answered.
     in_flight: usize,
@@ -197,7 +261,7 @@ struct SeatState {
     max_in_flight: usize,
     /// The instance cannot take anything now: its guest computes, or waits in a way that stops
     /// the whole instance.
-    stuck: bool,
+    held_up: bool,
     /// The instance takes nothing any more.
     retired: bool,
     /// Whether it is in the pool's list.
@@ -207,7 +271,7 @@ struct SeatState {
 impl SeatState {
     fn has_room(&self) -> bool {
         let waiting = self.waiting.len();
-        !self.stuck
+        !self.held_up
             && !self.is_retired()
             && self.in_flight + waiting < self.max_in_flight
             && self.taken + waiting < self.max_taken
@@ -227,7 +291,7 @@ impl Seat {
                 taken: 0,
                 max_taken,
                 max_in_flight,
-                stuck: false,
+                held_up: false,
                 retired: false,
                 listed: false,
             }),
@@ -270,16 +334,32 @@ impl Occupied {
         self.seat.instance.register(waker);
     }
 
-    /// The next request for the instance, and whether there are more.
-    pub(super) fn take(&self) -> Option<(Job, bool)> {
+    /// The next request for the instance, if it has room.
+    pub(super) fn take(&self) -> Option<Job> {
         let mut state = self.seat.state();
-        if state.retired {
+        self.set_held_up(&mut state, false);
+        if state.is_retired() || state.in_flight >= state.max_in_flight {
             return None;
         }
-        let job = state.waiting.pop_front()?;
+        let job = match state.waiting.pop_front() {
+            Some(job) => job,
+            None => self.pool.next_waiting()?,
+        };
         state.in_flight += 1;
         state.taken += 1;
-        Some((job, !state.waiting.is_empty()))
+        self.pool.taken.fetch_add(1, Ordering::Relaxed);
+        Some(job)
+    }
+
+    fn set_held_up(&self, state: &mut SeatState, held_up: bool) {
+        if state.held_up != held_up {
+            state.held_up = held_up;
+            if held_up {
+                self.pool.held_up.fetch_add(1, Ordering::Relaxed);
+            } else {
+                self.pool.held_up.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
     }
 
     /// The instance has answered a request.
@@ -298,14 +378,27 @@ impl Occupied {
         self.seat.state().is_retired()
     }
 
-    /// After a turn of the instance: if it did not take what waited for it, that goes elsewhere;
-    /// if it has room, it is open to more.
-    pub(super) fn after_turn(&self) {
+    /// Whether requests wait that the instance could take.
+    pub(super) fn has_waiting(&self) -> bool {
+        let state = self.seat.state();
+        !state.waiting.is_empty() || (state.has_room() && !self.pool.waiting().is_empty())
+    }
+
+    /// After a turn in which the instance has taken nothing: if something was left for it, it is
+    /// held up, and that waits for any other.
+    pub(super) fn give_up_waiting(&self) {
         let mut state = self.seat.state();
-        state.stuck = !state.waiting.is_empty();
+        if state.waiting.is_empty() {
+            return;
+        }
+        self.set_held_up(&mut state, true);
         let left = std::mem::take(&mut state.waiting);
         drop(state);
         self.move_elsewhere(left);
+    }
+
+    /// After a turn: if the instance has room, it is open to more.
+    pub(super) fn open_if_room(&self) {
         self.pool.list(&self.seat);
     }
 
@@ -319,13 +412,8 @@ impl Occupied {
     }
 
     fn move_elsewhere(&self, jobs: VecDeque<Job>) {
-        for mut job in jobs {
-            job.moves += 1;
-            if job.moves > MAX_MOVES {
-                job.fail(Failure::NoInstance);
-            } else {
-                self.pool.dispatch(job);
-            }
+        for job in jobs {
+            self.pool.dispatch(job);
         }
     }
 }
@@ -334,9 +422,17 @@ impl Drop for Occupied {
     fn drop(&mut self) {
         self.retire();
         self.pool.close(&self.seat);
-        let left = std::mem::take(&mut self.seat.state().waiting);
-        // A core that is being torn down has nowhere to move them to.
-        if self.pool.core.upgrade().is_some() && tokio::runtime::Handle::try_current().is_ok() {
+        let mut state = self.seat.state();
+        self.set_held_up(&mut state, false);
+        let left = std::mem::take(&mut state.waiting);
+        drop(state);
+        // A core that has stopped has nowhere to move them to.
+        if self
+            .pool
+            .core
+            .upgrade()
+            .is_some_and(|core| core.is_running())
+        {
             self.move_elsewhere(left);
         }
     }

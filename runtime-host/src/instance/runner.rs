@@ -8,6 +8,7 @@
 
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Instant;
@@ -26,6 +27,9 @@ use crate::instance::lifetime::{Activity, Expiration, RequestDeadline, Times, Wa
 use crate::instance::pool::{Failure, Job, Occupied};
 use crate::instance::{InstanceState, new_store};
 
+/// How many requests an instance takes before other tasks of its core get a turn.
+const REQUESTS_PER_TURN: usize = 16;
+
 /// The instance had work left when its time was up.
 #[derive(Debug, thiserror::Error)]
 #[error("it was still busy when its time was up")]
@@ -41,7 +45,15 @@ pub(super) async fn run(seat: Occupied) {
             return;
         }
     };
+    tracing::debug!(
+        "an instance of component `{}` started",
+        seat.pool().component.id
+    );
     let ended = drive(&seat, &mut store, &proxy, &watch).await;
+    tracing::debug!(
+        "an instance of component `{}` ended",
+        seat.pool().component.id
+    );
     if let Err(error) = ended {
         watch.fail();
         report_end(&seat.pool().component, &mut store, &error);
@@ -60,7 +72,6 @@ async fn instantiate(
         &pool.component,
         outbound,
         pool.limits.max_instance_memory,
-        watch,
     );
     let started = pool.component.pre.instantiate_async(&mut store);
     let proxy = timeout(pool.limits.request_timeout, started)
@@ -101,25 +112,67 @@ async fn drive(
         None => return Ok(()),
     };
     let mut expiration = Expiration::new(times, Arc::clone(watch), busy);
-    let activity = Mutex::new((Activity::Idle, Instant::now()));
+    let progress = Progress::new();
     let mut serving =
         pin!(store.run_concurrent(async |accessor| {
-            serve(accessor, seat, proxy, watch, &activity).await
+            serve(accessor, seat, proxy, watch, &progress).await
         }));
     poll_fn(|cx| {
         seat.wake_by(cx.waker());
-        if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
-            return Poll::Ready(ended.flatten());
+        let start = Instant::now();
+        for _ in 0..REQUESTS_PER_TURN {
+            progress.may_take.store(true, Ordering::Relaxed);
+            if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
+                return Poll::Ready(ended.flatten());
+            }
+            let has_taken = !progress.may_take.load(Ordering::Relaxed);
+            if !has_taken {
+                seat.give_up_waiting();
+                break;
+            }
         }
-        seat.after_turn();
-        let (activity, since) = *activity.lock().unwrap_or_else(PoisonError::into_inner);
-        match (expiration.poll(cx, activity, since), activity) {
+        let has_more = seat.has_waiting();
+        if has_more {
+            cx.waker().wake_by_ref();
+        }
+        seat.open_if_room();
+        let turn = start.elapsed();
+        let (activity, since) = progress.activity();
+        match (expiration.poll(cx, activity, since, turn), activity) {
             (Poll::Pending, _) => Poll::Pending,
             (Poll::Ready(()), Activity::Idle) => Poll::Ready(Ok(())),
             (Poll::Ready(()), _) => Poll::Ready(Err(Stopped.into())),
         }
     })
     .await
+}
+
+/// What the inside of an instance's event loop and the outside tell each other.
+struct Progress {
+    activity: Mutex<(Activity, Instant)>,
+    /// Cleared with the request that is taken.
+    may_take: AtomicBool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            activity: Mutex::new((Activity::Idle, Instant::now())),
+            may_take: AtomicBool::new(false),
+        }
+    }
+
+    fn activity(&self) -> (Activity, Instant) {
+        *self.activity.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what the instance does; `anew` if it has done something else in between.
+    fn now_doing(&self, doing: Activity, anew: bool) {
+        let mut activity = self.activity.lock().unwrap_or_else(PoisonError::into_inner);
+        if anew || activity.0 != doing {
+            *activity = (doing, Instant::now());
+        }
+    }
 }
 
 /// The part that runs inside of the instance's event loop. Ends when the instance is retired and
@@ -129,22 +182,14 @@ async fn serve(
     seat: &Occupied,
     proxy: &Proxy,
     watch: &Arc<Watch>,
-    activity: &Mutex<(Activity, Instant)>,
+    progress: &Progress,
 ) -> wasmtime::Result<()> {
     let function = match proxy {
         Proxy::P3(guest) => *guest.wasi_http_handler().func_handle().func(),
         Proxy::P2(guest) => *guest.wasi_http_incoming_handler().func_handle().func(),
     };
-    let now_doing = |doing, anew| {
-        let mut activity = activity.lock().unwrap_or_else(PoisonError::into_inner);
-        if anew || activity.0 != doing {
-            *activity = (doing, Instant::now());
-        }
-    };
     let mut calls = FuturesUnordered::new();
     poll_fn(|cx| {
-        // One request is taken per turn, so that a trap in it leaves the next ones untouched.
-        let mut may_take = true;
         let mut has_answered = false;
         loop {
             while let Poll::Ready(Some(answered)) = calls.poll_next_unpin(cx) {
@@ -160,29 +205,29 @@ async fn serve(
             let is_ready = accessor
                 .poll_ready_for_concurrent_call(function, cx)
                 .is_ready();
-            if may_take
-                && is_ready
-                && let Some((job, more)) = seat.take()
+            // One request is taken before the instance has come to rest again, so that a trap in
+            // it leaves the next ones untouched, and so that what is left to do of the ones
+            // before gets done.
+            if is_ready
+                && progress.may_take.load(Ordering::Relaxed)
+                && let Some(job) = seat.take()
             {
-                may_take = false;
-                if more {
-                    cx.waker().wake_by_ref();
-                }
+                progress.may_take.store(false, Ordering::Relaxed);
                 calls.push(call(accessor, seat, proxy, watch, job));
                 continue;
             }
             if !calls.is_empty() {
-                now_doing(Activity::Requests, false);
+                progress.now_doing(Activity::Requests, false);
                 return Poll::Pending;
             }
             if accessor.poll_no_interesting_tasks(cx).is_pending() {
-                now_doing(Activity::AfterAnswers, has_answered);
+                progress.now_doing(Activity::AfterAnswers, has_answered);
                 return Poll::Pending;
             }
             if seat.is_retired() {
                 return Poll::Ready(Ok(()));
             }
-            now_doing(Activity::Idle, has_answered);
+            progress.now_doing(Activity::Idle, has_answered);
             return Poll::Pending;
         }
     })

@@ -35,6 +35,7 @@ pub(crate) struct Core {
     busy_instances: Arc<AtomicUsize>,
     connections: AtomicUsize,
     draining: Arc<AtomicBool>,
+    stopped: AtomicBool,
 }
 
 /// Counts a request as in flight until it is dropped.
@@ -84,11 +85,22 @@ impl Core {
             busy_instances: Arc::default(),
             connections: AtomicUsize::new(0),
             draining,
+            stopped: AtomicBool::new(false),
         })
     }
 
     pub(crate) fn engine(&self) -> &Engine {
         &self.app.engine
+    }
+
+    /// Whether requests can still be answered.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Nothing new is begun any more.
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
     }
 
     /// How many instances have work to do, also after their answers.

@@ -236,6 +236,9 @@ impl Threads {
 
 impl Drop for Threads {
     fn drop(&mut self) {
+        for core in &self.cores {
+            core.stop();
+        }
         self.phase.send_replace(Phase::Stopped);
         for thread in self.threads.drain(..) {
             if thread.join().is_err() {
