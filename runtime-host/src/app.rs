@@ -88,6 +88,9 @@ pub enum LoadError {
         /// What is wrong.
         reason: String,
     },
+    /// The host's own interfaces contradict each other.
+    #[error("the host's interfaces do not link: {0:#}")]
+    Linker(wasmtime::Error),
     /// A component needs what the host does not have.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -124,6 +127,8 @@ pub(crate) struct Surroundings {
 /// An application, ready to be served.
 pub(crate) struct App {
     pub(crate) engine: Engine,
+    pub(crate) name: String,
+    pub(crate) version: String,
     pub(crate) components: Vec<Arc<LoadedComponent>>,
     by_id: HashMap<Arc<str>, usize>,
     pub(crate) routes: RouteTable,
@@ -171,13 +176,11 @@ impl App {
         surroundings: &Surroundings,
     ) -> Result<Self, LoadError> {
         check_built_in(application)?;
-        let linker =
-            capabilities::linker(&surroundings.engine).map_err(|error| LoadError::Compilation {
-                component: "the host's own interfaces".to_owned(),
-                reason: format!("{error:#}"),
-            })?;
+        let linker = capabilities::linker(&surroundings.engine).map_err(LoadError::Linker)?;
         let mut app = Self {
             engine: surroundings.engine.clone(),
+            name: application.name.clone(),
+            version: application.version.clone(),
             components: Vec::new(),
             by_id: HashMap::new(),
             routes: routes(&application.triggers),

@@ -12,8 +12,7 @@ use std::time::Duration;
 
 use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 use runtime_host_manifest::{
-    Application, InvalidName, ManifestError, Target, VariableError, VariableOverride,
-    VariableValues,
+    Application, ManifestError, Target, VariableError, VariableOverride, VariableValues,
 };
 
 use crate::app::{App, LoadError, Surroundings};
@@ -48,9 +47,11 @@ pub enum StartError {
     /// A key that is to be set first cannot be set.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The name of the default store is not allowed by the manifest's rules.
-    #[error(transparent)]
-    DefaultStore(#[from] InvalidName),
+    /// Keys are to be set in a store that nobody uses.
+    #[error(
+        "there is no store `default` to set a key in: list it in `key_value_stores` of a component"
+    )]
+    NoDefaultStore,
     /// Nothing listens.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -198,16 +199,16 @@ impl HostBuilder {
     /// # Errors
     /// Whatever keeps the application from being served, as one sentence with the fix.
     pub async fn start(self) -> Result<Host, StartError> {
-        let key_values = self.key_values.clone();
+        let first = self.key_values.clone();
         // Compiling takes seconds; meanwhile the caller's runtime goes on.
         let loaded = match tokio::task::spawn_blocking(move || self.load()).await {
             Ok(loaded) => loaded?,
             Err(panicked) => return Err(StartError::Threads(io::Error::other(panicked))),
         };
-        loaded
-            .stores
-            .set_many(&loaded.default_store, key_values)
-            .await?;
+        if !first.is_empty() {
+            let store = default_store(&loaded.labels).ok_or(StartError::NoDefaultStore)?;
+            loaded.stores.set_many(store, first).await?;
+        }
         let server = Threads::start(&loaded.app, &loaded.limits, loaded.listener, loaded.workers)
             .map_err(StartError::Threads)?;
         Ok(Host {
@@ -237,9 +238,9 @@ impl HostBuilder {
         })?;
         let log_dir = self.log_dir.unwrap_or_else(|| state_dir.join("logs"));
         let output = GuestOutput::start(log_dir, !self.quiet).map_err(StartError::Threads)?;
-        let default_store = DEFAULT_STORE.parse()?;
-        let labels = labels(&application, &default_store);
-        let stores = Arc::new(Stores::sqlite(&state_dir.join(DATABASE), labels)?);
+        let labels = labels(&application);
+        let stores = Stores::sqlite(&state_dir.join(DATABASE), labels.iter().cloned())?;
+        let stores = Arc::new(stores);
 
         let surroundings = Surroundings {
             engine: engine::shared()?,
@@ -253,7 +254,7 @@ impl HostBuilder {
             limits: Arc::new(self.limits),
             workers: self.workers.unwrap_or_else(processors),
             listener,
-            default_store,
+            labels,
             stores,
             output,
         })
@@ -294,15 +295,19 @@ struct Loaded {
     limits: Arc<Limits>,
     workers: usize,
     listener: TcpListener,
-    default_store: StoreLabel,
+    labels: BTreeSet<StoreLabel>,
     stores: Arc<Stores>,
     output: GuestOutput,
 }
 
-fn labels(application: &Application, default_store: &StoreLabel) -> BTreeSet<StoreLabel> {
+fn labels(application: &Application) -> BTreeSet<StoreLabel> {
     let components = application.components.values();
     let used = components.flat_map(|component| &component.key_value_stores);
-    used.chain([default_store]).cloned().collect()
+    used.cloned().collect()
+}
+
+fn default_store(labels: &BTreeSet<StoreLabel>) -> Option<&StoreLabel> {
+    labels.iter().find(|label| label.as_str() == DEFAULT_STORE)
 }
 
 fn processors() -> usize {

@@ -59,7 +59,7 @@ pub(crate) fn explain(
     match missing {
         Some(import) => ImportError::Missing {
             component: id.to_owned(),
-            hint: hint(&import),
+            hint: hint(id, &import),
             import,
         },
         None => ImportError::Mismatch {
@@ -98,7 +98,7 @@ fn is_provided(import: &str) -> bool {
     })
 }
 
-fn hint(import: &str) -> String {
+fn hint(component: &str, import: &str) -> String {
     let (package, version) = split(import);
     if package == "fermyon:spin" {
         return "it is an interface of older Spin SDKs: build the component with spin-sdk 7, \
@@ -111,11 +111,11 @@ fn hint(import: &str) -> String {
             versions.join(" and ")
         ),
         (None, Some(_)) => format!(
-            "it has {}; if another component exports it, name that in \
-             [component.<id>.dependencies]",
+            "if another component exports it, name that in [component.{component}.dependencies]; \
+             the host has {}",
             packages()
         ),
-        (None, None) => format!("it has {}", packages()),
+        (None, None) => format!("the host has {}", packages()),
     }
 }
 
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn a_known_package_of_another_version_is_told_with_the_version_here() {
-        let hint = hint("wasi:http/handler@0.3.0-rc-2026-03-15");
+        let hint = hint("rates", "wasi:http/handler@0.3.0-rc-2026-03-15");
         assert!(hint.contains("0.2 and 0.3.0"), "{hint}");
     }
 }

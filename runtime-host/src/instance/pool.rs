@@ -143,23 +143,15 @@ impl Pool {
     }
 
     /// Gives a request to an instance, or lets it wait for one.
-    fn dispatch(self: &Arc<Self>, mut job: Job) {
-        loop {
-            let Some(seat) = self.open().last().cloned() else {
-                break;
-            };
-            match seat.offer(job) {
-                Ok(has_room) => {
-                    if !has_room {
-                        self.close(&seat);
-                    }
-                    return;
-                }
-                Err(refused) => {
+    fn dispatch(self: &Arc<Self>, job: Job) {
+        while let Some(seat) = self.last_open() {
+            if seat.state().has_room() {
+                if !seat.leave(job) {
                     self.close(&seat);
-                    job = refused;
                 }
+                return;
             }
+            self.close(&seat);
         }
         if self.held_up.load(Ordering::Relaxed) == 0 {
             return self.start(job);
@@ -177,7 +169,7 @@ impl Pool {
             self.component.max_reuse(&self.limits),
             self.limits.max_instance_concurrent_reuse_count,
         ));
-        if matches!(seat.offer(job), Ok(true)) {
+        if seat.leave(job) {
             self.list(&seat);
         }
         tokio::spawn(runner::run(Occupied {
@@ -203,6 +195,10 @@ impl Pool {
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn last_open(&self) -> Option<Arc<Seat>> {
+        self.open().last().cloned()
     }
 
     fn list(&self, seat: &Arc<Seat>) {
@@ -232,15 +228,17 @@ async fn grow(pool: Weak<Pool>) {
         let Some(pool) = pool.upgrade() else {
             return;
         };
+        if pool.waiting().is_empty() {
+            pool.is_growing.store(false, Ordering::Relaxed);
+            return;
+        }
         let taken_so_far = pool.taken.load(Ordering::Relaxed);
         if std::mem::replace(&mut taken_before, taken_so_far) != taken_so_far {
             continue;
         }
-        let Some(job) = pool.next_waiting() else {
-            pool.is_growing.store(false, Ordering::Relaxed);
-            return;
-        };
-        pool.start(job);
+        if let Some(job) = pool.next_waiting() {
+            pool.start(job);
+        }
     }
 }
 
@@ -303,18 +301,14 @@ impl Seat {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Leaves a request for the instance and says whether there is room for another one, or
-    /// gives it back.
-    fn offer(&self, job: Job) -> Result<bool, Job> {
+    /// Leaves a request for the instance. Gives whether there is room for another one.
+    fn leave(&self, job: Job) -> bool {
         let mut state = self.state();
-        if !state.has_room() {
-            return Err(job);
-        }
         state.waiting.push_back(job);
         let has_room = state.has_room();
         drop(state);
         self.instance.wake();
-        Ok(has_room)
+        has_room
     }
 }
 

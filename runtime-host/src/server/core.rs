@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, Request, Response, header};
+use http::{HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -22,8 +22,8 @@ use crate::server::problem::Problem;
 use crate::server::request::{self, Origin};
 use crate::settings::Limits;
 
-/// Answered by the host itself, for load balancers.
-const HEALTH: &str = "/.well-known/spin/health";
+/// Paths under this one are answered by the host itself.
+const WELL_KNOWN: &str = "/.well-known/spin/";
 
 /// One core.
 pub(crate) struct Core {
@@ -166,18 +166,29 @@ impl Core {
         if self.draining.load(Ordering::Relaxed) {
             response
                 .headers_mut()
-                .insert(header::CONNECTION, http::HeaderValue::from_static("close"));
+                .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         if let Some((start, method, path)) = seen {
             tracing::debug!(
                 %method,
                 path,
+                component = self.answering(&path),
                 status = response.status().as_u16(),
                 ms = start.elapsed().as_secs_f64() * 1e3,
                 "answered"
             );
         }
         response
+    }
+
+    /// The component that answers on a path, for the log; empty if it is the host.
+    fn answering(&self, path: &str) -> &str {
+        let trigger = self.app.routes.route(path).map(|(trigger, _)| trigger);
+        let answerer = trigger.and_then(|trigger| self.app.answerers.get(trigger));
+        match answerer {
+            Some(Answerer::Component(component)) => self.name(*component),
+            Some(Answerer::Static(_)) | None => "",
+        }
     }
 
     async fn route(
@@ -187,8 +198,8 @@ impl Core {
     ) -> Result<Response<AnswerBody>, Problem> {
         let uri = request.uri().clone();
         let path = uri.path();
-        if path == HEALTH {
-            return Ok(Response::new(AnswerBody::whole(Bytes::from_static(b"OK"))));
+        if let Some(name) = path.strip_prefix(WELL_KNOWN) {
+            return self.well_known(name);
         }
         if request.method() == Method::CONNECT {
             return Err(Problem::MethodNotAllowed);
@@ -226,6 +237,26 @@ impl Core {
         answered
     }
 
+    /// What Spin answers by itself: whether it runs, and what it runs.
+    fn well_known(&self, name: &str) -> Result<Response<AnswerBody>, Problem> {
+        match name {
+            "health" => Ok(Response::new(AnswerBody::whole(Bytes::from_static(b"OK")))),
+            "info" => {
+                let info = serde_json::json!({
+                    "name": self.app.name,
+                    "version": self.app.version,
+                });
+                let mut response = Response::new(AnswerBody::whole(info.to_string().into()));
+                response.headers_mut().insert(
+                    header::CONTENT_TYPE,
+                    HeaderValue::from_static("application/json"),
+                );
+                Ok(response)
+            }
+            _ => Err(Problem::NoRoute),
+        }
+    }
+
     /// Gives a request to a component.
     async fn call(
         &self,
@@ -241,7 +272,7 @@ impl Core {
                 Err(match failure {
                     Failure::NoInstance => Problem::Overloaded,
                     Failure::Expired | Failure::StartTimeout => {
-                        Problem::TimedOut(self.name(component))
+                        Problem::TimedOut(self.name(component).to_owned())
                     }
                     Failure::Unstarted(_) | Failure::InstanceEnded | Failure::Guest(_) => {
                         self.failed(component)
@@ -252,14 +283,12 @@ impl Core {
     }
 
     fn failed(&self, component: usize) -> Problem {
-        Problem::ComponentFailed(self.name(component))
+        Problem::ComponentFailed(self.name(component).to_owned())
     }
 
-    fn name(&self, component: usize) -> String {
-        self.app
-            .components
-            .get(component)
-            .map_or_else(String::new, |component| component.id.to_string())
+    fn name(&self, component: usize) -> &str {
+        let component = self.app.components.get(component);
+        component.map_or("", |component| &component.id)
     }
 
     /// A call from one component to another, at the place `component`.
