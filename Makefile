@@ -102,7 +102,8 @@ packages:
 
 .PHONY: test
 test: build guests packages ## Run every test: unit, property and integration
-	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS))
+	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS)) --doc
+	cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS)) --lib --bins --tests
 
 .PHONY: lint
 lint: setup ## Check the format, and clippy with warnings denied

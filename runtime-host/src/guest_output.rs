@@ -9,10 +9,13 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, Sender, SyncSender, TryRecvError, TrySendError, channel, sync_channel,
+};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::io::AsyncWrite;
@@ -25,6 +28,9 @@ const MAX_LINE: usize = 8 << 10;
 /// Lines that wait for the writer thread. Together with [`MAX_LINE`] this bounds the memory
 /// that chatty guests can take from the host.
 const QUEUED_LINES: usize = 4096;
+
+/// How often a flush looks whether there is room for it again.
+const FLUSH_STEP: Duration = Duration::from_millis(1);
 
 /// Which of a guest's two streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,12 +95,20 @@ impl GuestOutput {
         }
     }
 
-    /// Waits until every line said so far has been written.
-    pub(crate) fn flush(&self) {
+    /// Waits until every line said so far has been written, for at most `limit`: a terminal that
+    /// does not read must not keep the host from ending.
+    pub(crate) fn flush(&self, limit: Duration) {
+        let end = Instant::now() + limit;
         let (done, wait) = channel();
-        if self.entries.send(Entry::Flush(done)).is_ok() {
-            let _writer_gone = wait.recv();
+        let mut entry = Entry::Flush(done);
+        while let Err(TrySendError::Full(back)) = self.entries.try_send(entry) {
+            if Instant::now() >= end {
+                return;
+            }
+            entry = back;
+            thread::sleep(FLUSH_STEP);
         }
+        let _written = wait.recv_timeout(end.saturating_duration_since(Instant::now()));
     }
 
     /// One instance's standard output or error.
@@ -323,7 +337,7 @@ mod tests {
         let stream = output.stream(&"rates".into(), Stream::Stdout);
         push(&stream);
         drop(stream);
-        output.flush();
+        output.flush(Duration::from_secs(5));
         fs::read_to_string(dir.path().join("rates_stdout.txt")).unwrap()
     }
 

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 use runtime_host_manifest::{
@@ -25,6 +25,9 @@ use crate::settings::Limits;
 
 /// The store that `--key-value` writes to.
 const DEFAULT_STORE: &str = "default";
+
+/// What is left to write after the last answer gets at least this long.
+const LAST_WRITES: Duration = Duration::from_secs(1);
 
 /// The file of all stores, in the state directory. Spin uses the same name and layout.
 const DATABASE: &str = "sqlite_key_value.db";
@@ -367,12 +370,20 @@ impl Host {
     /// what guests still do after their answers, and writes to the stores. Afterwards the host
     /// serves nothing any more.
     pub async fn drain(&self, limit: Duration) -> DrainReport {
+        let end = Instant::now() + limit;
         let report = self.server.drain(limit).await;
-        if let Err(error) = self.stores.flush().await {
-            tracing::error!("the last writes to the key-value stores failed: {error}");
+        let left = end
+            .saturating_duration_since(Instant::now())
+            .max(LAST_WRITES);
+        match tokio::time::timeout(left, self.stores.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::error!("the last writes to the key-value stores failed: {error}");
+            }
+            Err(_) => tracing::error!("the last writes to the key-value stores take too long"),
         }
         let output = self.output.clone();
-        let _flushed = tokio::task::spawn_blocking(move || output.flush()).await;
+        let _flushed = tokio::task::spawn_blocking(move || output.flush(LAST_WRITES)).await;
         report
     }
 }

@@ -116,3 +116,27 @@ async fn more_requests_than_can_be_served_are_refused_at_once() {
     }
     guests.get("/modern/hello").await.expect_status(200);
 }
+
+#[tokio::test]
+async fn a_request_whose_client_has_gone_counts_until_its_guest_is_done() {
+    let guests = Guests::with(&[], |builder| {
+        builder.workers(1).limits(Limits {
+            max_concurrent_requests: 4,
+            ..Limits::default()
+        })
+    })
+    .await;
+    let impatient = reqwest::Client::builder()
+        .timeout(Duration::from_millis(500))
+        .no_proxy()
+        .build()
+        .unwrap();
+    let url = format!("{}/modern/sleep?ms=4000", guests.host.url());
+    let abandoned = join_all((0..4).map(|_| impatient.get(&url).send())).await;
+    assert!(abandoned.iter().all(Result::is_err));
+    guests.get("/modern/hello").await.expect_unavailable();
+    crate::app::until("the guests are done", async || {
+        guests.get("/modern/hello").await.status == 200
+    })
+    .await;
+}

@@ -163,11 +163,14 @@ impl Up {
         if self.build {
             build(&self.from, &self.component_ids)?;
         }
-        tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .context("the host's runtime does not start")?
-            .block_on(self.serve())
+            .context("the host's runtime does not start")?;
+        let served = runtime.block_on(self.serve());
+        // After a second signal nothing is waited for.
+        runtime.shutdown_background();
+        served
     }
 
     async fn serve(&self) -> Result<()> {

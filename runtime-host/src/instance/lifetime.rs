@@ -192,8 +192,14 @@ impl Future for RequestDeadline {
 impl Drop for RequestDeadline {
     fn drop(&mut self) {
         let mut requests = self.watch.requests();
-        if let Some(slot) = self.ticket.and_then(|ticket| requests.slot(ticket)) {
-            *slot = None;
+        if let Some(ticket) = self.ticket {
+            if ticket < requests.first_ticket {
+                // It answered in the very turn in which its time was up: the loop turns.
+                requests.overdue = None;
+            }
+            if let Some(slot) = requests.slot(ticket) {
+                *slot = None;
+            }
         }
         while let Some(None) = requests.waiting.front() {
             requests.pop_first();

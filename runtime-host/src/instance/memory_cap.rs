@@ -1,7 +1,7 @@
 //! The limit on what one instance may hold in memory, summed over all its linear memories and
 //! tables. Composed components have a memory each, so a limit per memory would be no limit.
 
-use wasmtime::{Error, ResourceLimiter, Result};
+use wasmtime::{ResourceLimiter, Result};
 
 /// Memory of one table element on the host.
 const ELEMENT_BYTES: usize = size_of::<usize>();
@@ -11,8 +11,6 @@ const ELEMENT_BYTES: usize = size_of::<usize>();
 pub(crate) struct MemoryCap {
     limit: usize,
     used: usize,
-    /// The growth granted last, taken back if the engine cannot provide it.
-    granted: usize,
     refused: bool,
 }
 
@@ -22,7 +20,6 @@ impl MemoryCap {
         Self {
             limit,
             used: 0,
-            granted: 0,
             refused: false,
         }
     }
@@ -46,7 +43,6 @@ impl MemoryCap {
         match within {
             Some(used) => {
                 self.used = used;
-                self.granted = bytes;
                 true
             }
             None => {
@@ -55,41 +51,30 @@ impl MemoryCap {
             }
         }
     }
-
-    fn take_back(&mut self) {
-        self.used = self.used.saturating_sub(self.granted);
-        self.granted = 0;
-    }
 }
 
+// Growth that the engine fails to provide stays counted: whether one was ever granted can't be
+// told from its failing, and a guest must not gain by it.
 impl ResourceLimiter for MemoryCap {
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> Result<bool> {
-        Ok(self.grow(desired.saturating_sub(current)))
-    }
-
-    fn memory_grow_failed(&mut self, _error: Error) -> Result<()> {
-        self.take_back();
-        Ok(())
+        let is_possible = maximum.is_none_or(|maximum| desired <= maximum);
+        Ok(is_possible && self.grow(desired.saturating_sub(current)))
     }
 
     fn table_growing(
         &mut self,
         current: usize,
         desired: usize,
-        _maximum: Option<usize>,
+        maximum: Option<usize>,
     ) -> Result<bool> {
+        let is_possible = maximum.is_none_or(|maximum| desired <= maximum);
         let elements = desired.saturating_sub(current);
-        Ok(self.grow(elements.saturating_mul(ELEMENT_BYTES)))
-    }
-
-    fn table_grow_failed(&mut self, _error: Error) -> Result<()> {
-        self.take_back();
-        Ok(())
+        Ok(is_possible && self.grow(elements.saturating_mul(ELEMENT_BYTES)))
     }
 }
 
@@ -108,10 +93,21 @@ mod tests {
     }
 
     #[test]
-    fn what_the_engine_could_not_give_is_not_counted() {
+    fn what_is_beyond_a_memorys_own_maximum_is_not_counted() {
+        let mut cap = MemoryCap::new(100);
+        assert!(!cap.memory_growing(0, 80, Some(60)).unwrap());
+        assert!(!cap.table_growing(0, 9, Some(8)).unwrap());
+        assert!(cap.memory_growing(0, 100, None).unwrap());
+    }
+
+    #[test]
+    fn growth_that_fails_gives_nothing_back() {
         let mut cap = MemoryCap::new(100);
         assert!(cap.memory_growing(0, 80, None).unwrap());
-        cap.memory_grow_failed(Error::msg("no slot")).unwrap();
-        assert!(cap.memory_growing(0, 100, None).unwrap());
+        cap.table_grow_failed(wasmtime::Error::msg(
+            "an overflow that was never asked about",
+        ))
+        .unwrap();
+        assert!(!cap.memory_growing(80, 160, None).unwrap());
     }
 }

@@ -21,13 +21,16 @@ use crate::app::LoadedComponent;
 use crate::capabilities::outbound_http::{self, HttpClient};
 use crate::instance::lifetime::Watch;
 use crate::instance::runner;
-use crate::server::core::Core;
+use crate::server::core::{Core, Permit};
 use crate::settings::Limits;
 
 /// How long a request waits for an instance that is held up, before it gets a new one. Guests are
 /// held up while they compute, and by calls that stop their whole instance, such as writing to a
 /// store through `wasi:keyvalue`; most of it is over sooner.
 const PATIENCE: Duration = Duration::from_millis(2);
+
+/// A request that has waited for so long gets a new instance even while others are taken.
+const LONG: Duration = Duration::from_millis(20);
 
 /// Why an instance gave no response.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,9 @@ pub(crate) struct Job {
     pub(super) arrived: Instant,
     /// Filled in by the instance that serves the request.
     pub(super) served_by: Arc<OnceLock<Arc<Watch>>>,
+    /// Keeps the request counted for as long as its guest works on it, even if its client has
+    /// gone. None for a call from another component, whose own request is counted.
+    pub(super) permit: Option<Arc<Permit>>,
     pub(super) answer: oneshot::Sender<wasmtime::Result<Response>>,
 }
 
@@ -113,6 +119,7 @@ impl Pool {
         self: &Arc<Self>,
         request: Request<WasiBody>,
         chain_length: u8,
+        permit: Option<Arc<Permit>>,
     ) -> Result<(Response, Arc<OnceLock<Arc<Watch>>>), Failure> {
         let (answer, response) = oneshot::channel();
         let served_by = Arc::new(OnceLock::new());
@@ -122,6 +129,7 @@ impl Pool {
             chain_length,
             arrived,
             served_by: Arc::clone(&served_by),
+            permit,
             answer,
         });
         let error = match response.await {
@@ -184,13 +192,7 @@ impl Pool {
 
     /// The request that has waited longest, if its client still waits too.
     fn next_waiting(&self) -> Option<Job> {
-        let mut waiting = self.waiting();
-        loop {
-            let job = waiting.pop_front()?;
-            if !job.answer.is_canceled() {
-                return Some(job);
-            }
-        }
+        first_awaited(&mut self.waiting())
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
@@ -218,9 +220,19 @@ impl Pool {
     }
 }
 
+/// The first request whose client still waits; those before it are dropped.
+fn first_awaited(waiting: &mut VecDeque<Job>) -> Option<Job> {
+    loop {
+        let job = waiting.pop_front()?;
+        if !job.answer.is_canceled() {
+            return Some(job);
+        }
+    }
+}
+
 /// Starts an instance whenever requests wait and no instance takes one for too long, until none
-/// waits. Where instances do take them, there is just more work than the core can do, and more
-/// instances would not help.
+/// waits. Where instances do take them, there is mostly just more work than the core can do, and
+/// more instances would not help; but where they wait long all the same, the instances wait too.
 async fn grow(pool: Weak<Pool>) {
     let mut taken_before = usize::MAX;
     loop {
@@ -233,7 +245,9 @@ async fn grow(pool: Weak<Pool>) {
             return;
         }
         let taken_so_far = pool.taken.load(Ordering::Relaxed);
-        if std::mem::replace(&mut taken_before, taken_so_far) != taken_so_far {
+        let are_taken = std::mem::replace(&mut taken_before, taken_so_far) != taken_so_far;
+        let first = pool.waiting().front().map(|job| job.arrived.elapsed());
+        if are_taken && first.is_none_or(|waited| waited < LONG) {
             continue;
         }
         if let Some(job) = pool.next_waiting() {
@@ -335,7 +349,7 @@ impl Occupied {
         if state.is_retired() || state.in_flight >= state.max_in_flight {
             return None;
         }
-        let job = match state.waiting.pop_front() {
+        let job = match first_awaited(&mut state.waiting) {
             Some(job) => job,
             None => self.pool.next_waiting()?,
         };
@@ -378,11 +392,12 @@ impl Occupied {
         !state.waiting.is_empty() || (state.has_room() && !self.pool.waiting().is_empty())
     }
 
-    /// After a turn in which the instance has taken nothing: if something was left for it, it is
-    /// held up, and that waits for any other.
+    /// After a turn in which the instance has taken nothing: if there was something to take, it
+    /// is held up, and what was left for it waits for any other.
     pub(super) fn give_up_waiting(&self) {
         let mut state = self.seat.state();
-        if state.waiting.is_empty() {
+        let could_take = state.has_room() && !self.pool.waiting().is_empty();
+        if state.waiting.is_empty() && !could_take {
             return;
         }
         self.set_held_up(&mut state, true);

@@ -247,8 +247,8 @@ async fn call(
         chain_length,
         arrived,
         served_by,
+        permit: _counted,
         answer,
-        ..
     } = job;
     let _first = served_by.set(Arc::clone(watch));
     let deadline = arrived + seat.pool().limits.request_timeout;

@@ -138,7 +138,7 @@ impl Body for GuestBody {
 pub(crate) struct AnswerBody {
     ready: VecDeque<Frame<Bytes>>,
     rest: Option<GuestBody>,
-    _in_flight: Option<Permit>,
+    _in_flight: Option<Arc<Permit>>,
 }
 
 impl AnswerBody {
@@ -159,7 +159,10 @@ impl AnswerBody {
     /// A guest's body. Guests write it right after the head, so mostly all of it comes within
     /// the guest's next turns: then head and body leave in one write, with their length. What
     /// takes longer is streamed.
-    pub(crate) async fn of_guest(mut body: GuestBody, in_flight: Permit) -> Result<Self, Error> {
+    pub(crate) async fn of_guest(
+        mut body: GuestBody,
+        in_flight: Arc<Permit>,
+    ) -> Result<Self, Error> {
         let mut ready = VecDeque::new();
         let mut turns = 0;
         let rest = loop {

@@ -204,7 +204,7 @@ impl Core {
         if request.method() == Method::CONNECT {
             return Err(Problem::MethodNotAllowed);
         }
-        let permit = self.permit()?;
+        let permit = Arc::new(self.permit()?);
         let (trigger, matched) = self.app.routes.route(path).ok_or(Problem::NoRoute)?;
         let component = match self.app.answerers.get(trigger) {
             Some(Answerer::Component(component)) => *component,
@@ -221,7 +221,10 @@ impl Core {
         request::complete(&mut head, &matched, client)?;
         let (body, exceeded) = body::bounded(body, limit);
         let request = Request::from_parts(head, body);
-        let answered = match self.call(component, request, 0).await {
+        let answered = match self
+            .call(component, request, 0, Some(Arc::clone(&permit)))
+            .await
+        {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 match AnswerBody::of_guest(body, permit).await {
@@ -263,9 +266,10 @@ impl Core {
         component: usize,
         request: Request<WasiBody>,
         chain_length: u8,
+        permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
-        match pool.answer(request, chain_length).await {
+        match pool.answer(request, chain_length, permit).await {
             Ok((response, instance)) => Ok(response.map(|body| GuestBody::new(body, instance))),
             Err(failure) => {
                 tracing::debug!("component `{}`: {failure}", self.name(component));
@@ -335,8 +339,13 @@ impl Core {
     ) -> Result<Response<GuestBody>, Problem> {
         let (mut head, body) = request.into_parts();
         request::complete(&mut head, matched, &Origin::another_component())?;
-        self.call(component, Request::from_parts(head, body), chain_length)
-            .await
+        self.call(
+            component,
+            Request::from_parts(head, body),
+            chain_length,
+            None,
+        )
+        .await
     }
 }
 

@@ -211,7 +211,12 @@ impl Threads {
         });
         let last_requests = Instant::now() + LAST_REQUESTS.min(limit);
         loop {
-            let quiet = self.cores.iter().all(|core| core.is_quiet());
+            // The accepting thread was started last; until it ends, it may hand over more.
+            let is_accepting = self
+                .threads
+                .last()
+                .is_some_and(|accept| !accept.is_finished());
+            let quiet = !is_accepting && self.cores.iter().all(|core| core.is_quiet());
             let now = Instant::now();
             if now >= last_requests {
                 self.close.send_replace(true);
