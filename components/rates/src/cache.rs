@@ -338,7 +338,6 @@ fn start<W: Capabilities, A: Adapters + 'static>(
     leader.memo.set_leading(true);
     service.world.spawn(async move {
         let result = lead(&leader, replaced.as_ref()).await;
-        drop_tickets(&leader.world, replaced.as_ref()).await;
         leader.memo.set_leading(false);
         leader.recorder.flush_soon(&leader.world);
         // Nobody may be listening any more; the store has the result.
@@ -352,7 +351,8 @@ async fn lead<W: Capabilities, A: Adapters>(
     replaced: Option<&Head>,
 ) -> Result<Held, Failure> {
     let world = &service.world;
-    // The election may have been won by an old view of the store.
+    // The election may have been won by an old view of the store. The tickets are left alone
+    // then: among them are those of whoever refreshes the present board.
     let seen = service.memo.look(world).await.unwrap_or_default();
     if let Some(held) = &seen.held
         && Some(held.head.version) != replaced.map(|head| head.version)
@@ -367,6 +367,7 @@ async fn lead<W: Capabilities, A: Adapters>(
             if let Err(error) = stored::put_failure(world, &failure).await {
                 log::warning(json!({"event": "store failed", "detail": error.to_string()}));
             }
+            drop_tickets(world, replaced).await;
             return Err(failure);
         }
     };
@@ -377,6 +378,7 @@ async fn lead<W: Capabilities, A: Adapters>(
         // This instance can still answer from its memory.
         log::warning(json!({"event": "store failed", "detail": error.to_string()}));
     }
+    drop_tickets(world, replaced).await;
     Ok(held)
 }
 

@@ -485,3 +485,38 @@ fn a_clock_that_went_back_does_not_stop_refreshing() {
     ask(&service).unwrap();
     assert_eq!(price(&ask(&service).unwrap()), "8");
 }
+
+#[test]
+fn an_old_view_that_wins_its_election_leaves_the_tickets_of_the_present_alone() {
+    let world = World::new();
+    let (first, behind) = (instance(&world), instance(&world));
+    upstream(&world, 200, "7");
+    ask(&first).unwrap();
+    ask(&behind).unwrap();
+    let old = block_on(behind.memo.look(&world))
+        .unwrap()
+        .held
+        .clone()
+        .unwrap();
+    world.advance(Duration::from_secs(400));
+    ask(&first).unwrap();
+    assert_eq!(world.sent().len(), 2);
+    // Later somebody refreshes the present board, and one that looked long ago comes by.
+    world.advance(Duration::from_secs(400));
+    let present = block_on(first.memo.look(&world))
+        .unwrap()
+        .held
+        .clone()
+        .unwrap();
+    let ticket = edge_rates_quotes::ticket::ticket_key(
+        "main",
+        Some(&present.head.version),
+        present.head.fresh_until,
+        edge_rates_kit::clock::Clock::now(&world),
+    );
+    block_on(world.increment(ticket.as_str(), 1)).unwrap();
+    behind.memo.remember(&world, old);
+    ask(&behind).unwrap();
+    assert_eq!(world.counter(ticket.as_str()), Some(1), "it is still drawn");
+    assert_eq!(world.sent().len(), 2);
+}
