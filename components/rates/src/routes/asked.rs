@@ -2,10 +2,26 @@
 
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Catalogue, Currency, Precision};
+use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Millis, Precision};
 
 /// Most quote currencies that may be asked for at once.
 const MOST_CURRENCIES: usize = 10;
+
+/// The time of the oldest price among these assets in these currencies.
+pub(super) fn oldest<'a>(
+    board: &Board,
+    assets: impl IntoIterator<Item = &'a Asset>,
+    currencies: impl IntoIterator<Item = &'a Currency, IntoIter: Clone>,
+) -> Option<Millis> {
+    let currencies = currencies.into_iter();
+    let quotes = assets.into_iter().flat_map(|asset| {
+        let currencies = currencies.clone();
+        currencies.filter_map(move |currency| board.get(asset.id(), currency))
+    });
+    quotes
+        .map(|quote| quote.updated.unwrap_or(board.fetched))
+        .min()
+}
 
 /// `precision`: how many fraction digits; all that the upstream gave unless said otherwise.
 pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {

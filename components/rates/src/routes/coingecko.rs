@@ -2,16 +2,14 @@
 //! work when only their base URL changes: unknown parameters are ignored, unknown ids are
 //! absent, numbers are JSON numbers with the upstream's digits.
 
-use super::asked::list;
+use super::asked::{list, oldest};
 use crate::adapters::Adapters;
 use crate::cache;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::request::{Query, Request};
-use edge_rates_quotes::{
-    Asset, Board, Catalogue, Currency, Millis, Precision, Quote, Rounding, convert,
-};
+use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Quote, Rounding, convert};
 use http::header::{CACHE_CONTROL, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
@@ -103,17 +101,6 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The time of the oldest price that is asked for.
-    fn oldest(&self, board: &Board) -> Option<Millis> {
-        let quotes = self.assets.iter().flat_map(|asset| {
-            let currencies = self.currencies.iter();
-            currencies.filter_map(|currency| board.get(asset.id(), currency))
-        });
-        quotes
-            .map(|quote| quote.updated.unwrap_or(board.fetched))
-            .min()
-    }
-
     /// The same question has the same text, in whatever order it was put.
     fn canonical(&self) -> String {
         let mut ids: Vec<&str> = self.assets.iter().map(|asset| asset.id()).collect();
@@ -159,7 +146,11 @@ async fn simple_price<W: Capabilities, A: Adapters + 'static>(
     let body = prices(&served.board, &asked);
     // A map of numbers always serialises.
     let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
-    let is_stale = served.is_stale_with(asked.oldest(&served.board));
+    let is_stale = served.is_stale_with(oldest(
+        &served.board,
+        asked.assets.iter().copied(),
+        asked.currencies.iter().copied(),
+    ));
     let times = &service.settings.cache_times;
     served.finish(
         answer,

@@ -8,9 +8,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_quotes::{
-    Asset, Board, Currency, Millis, Precision, Quote, Rounding, Selection, convert,
-};
+use edge_rates_quotes::{Asset, Board, Currency, Precision, Quote, Rounding, Selection, convert};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -57,22 +55,15 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         precision,
     );
     let served = cache::current(service).await?;
-    let is_stale = served.is_stale_with(oldest(&served.board, &selection));
+    let is_stale = served.is_stale_with(asked::oldest(
+        &served.board,
+        selection.assets(),
+        selection.currencies(),
+    ));
     let answer = Answer::json(render(&served.board, &selection, is_stale)?);
     let canonical = format!("rates?{}", selection.canonical());
     let times = &service.settings.cache_times;
     Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
-}
-
-/// The time of the oldest price that is selected.
-fn oldest(board: &Board, selection: &Selection) -> Option<Millis> {
-    let selected = selection.assets().iter().flat_map(|asset| {
-        let quotes = selection.currencies().iter();
-        quotes.filter_map(|currency| board.get(asset.id(), currency))
-    });
-    selected
-        .map(|quote| quote.updated.unwrap_or(board.fetched))
-        .min()
 }
 
 fn render(board: &Board, selection: &Selection, is_stale: bool) -> Result<Vec<u8>, Problem> {
