@@ -1,31 +1,57 @@
-//! Component: rates, conversion, and the routes of CoinGecko's API that need no history.
-//!
-//! A request is parsed by its route in [`routes`], asks [`cache`] for the current board, and is
-//! answered from it. The cache refreshes the board when it is due ([`refresh`]), by way of the
-//! provider adapters that are composed into this component ([`adapters`]).
-
-mod adapters;
-mod cache;
-#[cfg(test)]
-mod cache_tests;
-mod memo;
-mod refresh;
-mod routes;
-mod service;
-mod settings;
-mod stored;
+//! Component: rates, conversion, and the routes of CoinGecko's API that need no history. What it
+//! does is in `edge-rates-service`; here it gets the world that Spin offers.
 
 use bytes::Bytes;
+use edge_rates_kit::log;
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::spin;
-use service::Service;
+use edge_rates_service::adapters::{Adapters, Composed};
+use edge_rates_service::{Service, Settings, routes};
+use serde_json::json;
 use spin_sdk::http::FullBody;
 use spin_sdk::http_service;
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+type OfInstance = Service<spin::World, Composed>;
+
+thread_local! {
+    static SERVICE: OnceCell<Rc<OfInstance>> = const { OnceCell::new() };
+}
 
 #[http_service]
 async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
     spin::serve(request, async |world, recorder, request| {
-        let service = Service::of_instance(world, recorder).await;
+        let service = of_instance(world, recorder).await;
         routes::answer(service.as_ref(), request).await
     })
     .await
+}
+
+/// This instance's service, made by the first request.
+///
+/// # Errors
+/// A 500 problem if a setting makes no sense; the log names it.
+async fn of_instance(
+    world: &spin::World,
+    recorder: &Rc<Recorder>,
+) -> Result<Rc<OfInstance>, Problem> {
+    if let Some(service) = SERVICE.with(|cell| cell.get().cloned()) {
+        return Ok(service);
+    }
+    let settings = Settings::read(world, &Composed.describe()).await;
+    let settings = settings.map_err(|error| {
+        log::warning(json!({"event": "wrong setting", "detail": error.to_string()}));
+        let detail = "A setting of this deployment is wrong; its operator finds in the log which.";
+        Problem::misconfigured(detail.to_owned())
+    })?;
+    let made = Rc::new(Service::new(
+        *world,
+        Composed,
+        settings,
+        Rc::clone(recorder),
+    ));
+    // Requests that came at the same time share the first one's service, and so its memory.
+    Ok(SERVICE.with(|cell| Rc::clone(cell.get_or_init(|| made))))
 }

@@ -10,7 +10,7 @@
 )]
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../wit/provider",
+        path: "../../../wit/provider",
         inline: "package edge-rates:rates; world upstreams { import edge-rates:provider/quotes@1.0.0; }",
         world: "edge-rates:rates/upstreams",
         generate_all,
@@ -18,12 +18,12 @@ mod bindings {
     });
 }
 
-pub(crate) use bindings::edge_rates::provider::quotes::{
+pub use bindings::edge_rates::provider::quotes::{
     Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote,
 };
 
 /// What stands between us and upstream APIs: plans requests and reads answers, sends nothing.
-pub(crate) trait Adapters {
+pub trait Adapters {
     /// The upstreams there are.
     fn describe(&self) -> Vec<Provider>;
     /// The fewest requests that price `pairs`.
@@ -44,7 +44,7 @@ pub(crate) trait Adapters {
 
 /// The component that `[component.rates.dependencies]` names.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Composed;
+pub struct Composed;
 
 impl Adapters for Composed {
     fn describe(&self) -> Vec<Provider> {

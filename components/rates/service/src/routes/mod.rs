@@ -50,7 +50,7 @@ impl<'a> Route<'a> {
 }
 
 /// Answers one request. `service` is an error if this deployment's settings make no sense.
-pub(crate) async fn answer<W: Capabilities, A: Adapters + 'static>(
+pub async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: Result<&Rc<Service<W, A>>, &Problem>,
     request: &Request,
 ) -> Routed {

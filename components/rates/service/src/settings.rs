@@ -7,7 +7,7 @@ use edge_rates_quotes::{Catalogue, Policy};
 
 /// One upstream to try.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Upstream {
+pub struct Upstream {
     /// Its name in the provider contract.
     pub(crate) id: String,
     /// Where and with which key.
@@ -18,7 +18,7 @@ pub(crate) struct Upstream {
 
 /// Everything that can be set.
 #[derive(Debug)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// What is priced, and in what.
     pub(crate) catalogue: Catalogue,
     /// How old a board may be.
@@ -36,7 +36,7 @@ impl Settings {
     ///
     /// # Errors
     /// The variable at fault and what would be right.
-    pub(crate) async fn read<W: Variables>(
+    pub async fn read<W: Variables>(
         world: &W,
         known: &[Provider],
     ) -> Result<Settings, VariableError> {

@@ -1,0 +1,29 @@
+//! What the routes work with: the world, the settings, and this instance's memory.
+
+use crate::memo::Memo;
+use crate::settings::Settings;
+use edge_rates_kit::recorder::Recorder;
+use std::rc::Rc;
+
+/// The rates service of one instance.
+#[derive(Debug)]
+pub struct Service<W, A> {
+    pub(crate) world: W,
+    pub(crate) adapters: A,
+    pub(crate) settings: Settings,
+    pub(crate) recorder: Rc<Recorder>,
+    pub(crate) memo: Memo,
+}
+
+impl<W, A> Service<W, A> {
+    /// A service that remembers nothing yet. `recorder` gets what it counts.
+    pub fn new(world: W, adapters: A, settings: Settings, recorder: Rc<Recorder>) -> Self {
+        Self {
+            world,
+            adapters,
+            settings,
+            recorder,
+            memo: Memo::default(),
+        }
+    }
+}
