@@ -1,4 +1,4 @@
-//! The one wasmtime engine of this process: compiler settings, the pool that instances come
+//! The wasmtime engine of this process: compiler settings, the pool that instances come
 //! from, the cache of compiled code, and the clock that interrupts guests. Every host in the
 //! process shares it, because a pool reserves address space. What a single component may use is
 //! decided elsewhere, per instance.
@@ -22,7 +22,8 @@ const MAX_INSTANCES: u32 = 2048;
 /// real limit is the memory cap of each instance.
 const ADDRESSABLE_MEMORY: usize = 1 << 32;
 
-static SHARED: Mutex<Option<Engine>> = Mutex::new(None);
+/// One engine that interrupts guests, and one that does not. Hosts share them.
+static SHARED: Mutex<[Option<Engine>; 2]> = Mutex::new([None, None]);
 
 /// Why the engine could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -30,23 +31,25 @@ static SHARED: Mutex<Option<Engine>> = Mutex::new(None);
 pub struct EngineError(wasmtime::Error);
 
 /// The process's engine, made at the first call.
-pub(crate) fn shared() -> Result<Engine, EngineError> {
+pub(crate) fn shared(interrupts: bool) -> Result<Engine, EngineError> {
     let mut shared = SHARED
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(engine) = &*shared {
+    let [plain, interrupting] = &mut *shared;
+    let place = if interrupts { interrupting } else { plain };
+    if let Some(engine) = place {
         return Ok(engine.clone());
     }
-    let engine = start().map_err(EngineError)?;
-    *shared = Some(engine.clone());
+    let engine = start(interrupts).map_err(EngineError)?;
+    *place = Some(engine.clone());
     Ok(engine)
 }
 
-fn start() -> wasmtime::Result<Engine> {
+fn start(interrupts: bool) -> wasmtime::Result<Engine> {
     let mut config = Config::new();
     config
         .wasm_component_model_async(true)
-        .epoch_interruption(true)
+        .epoch_interruption(interrupts)
         .cranelift_opt_level(OptLevel::Speed)
         .cache(compile_cache());
     let engine = Engine::new(config.allocation_strategy(pool())).or_else(|error| {
@@ -55,7 +58,9 @@ fn start() -> wasmtime::Result<Engine> {
         tracing::warn!("no instance pool, instances will start slower: {error:#}");
         Engine::new(config.allocation_strategy(InstanceAllocationStrategy::OnDemand))
     })?;
-    start_ticking(&engine)?;
+    if interrupts {
+        start_ticking(&engine)?;
+    }
     Ok(engine)
 }
 

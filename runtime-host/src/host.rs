@@ -246,7 +246,7 @@ impl HostBuilder {
         let stores = Arc::new(stores);
 
         let surroundings = Surroundings {
-            engine: engine::shared()?,
+            engine: engine::shared(self.limits.guests_are_bounded)?,
             stores: Arc::clone(&stores),
             output: output.clone(),
             clock: GuestClock(self.clock),

@@ -18,6 +18,7 @@ use crate::capabilities::outbound_http::OutboundHttp;
 use crate::capabilities::variables::GrantedVariables;
 use crate::guest_output::Stream;
 use crate::instance::memory_cap::MemoryCap;
+use crate::settings::Limits;
 
 /// The largest head of a request or response that a guest can build, in bytes. Includes what
 /// the host needs to hold it.
@@ -64,7 +65,7 @@ fn new_store(
     engine: &Engine,
     component: &LoadedComponent,
     outbound_http: OutboundHttp,
-    max_memory: usize,
+    limits: &Limits,
 ) -> Store<InstanceState> {
     let output = &component.output;
     let mut wasi = WasiCtxBuilder::new();
@@ -84,9 +85,12 @@ fn new_store(
             outbound_http,
             stores: component.stores.clone(),
             variables: component.variables.clone(),
-            memory: MemoryCap::new(max_memory),
+            memory: MemoryCap::new(limits.max_instance_memory),
         },
     );
+    if !limits.guests_are_bounded {
+        return store;
+    }
     store.limiter(|state| &mut state.memory);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|_| {

@@ -21,6 +21,9 @@ pub struct Limits {
     pub max_concurrent_requests: usize,
     /// Bytes of a request's body; longer ones are answered 413.
     pub max_request_body: u64,
+    /// Whether guests are bounded at all. Without it nothing interrupts a guest that computes,
+    /// no request has a deadline, and memory has no cap: only to measure what these cost.
+    pub guests_are_bounded: bool,
 }
 
 impl Default for Limits {
@@ -33,6 +36,7 @@ impl Default for Limits {
             idle_instance_timeout: Duration::from_secs(1),
             max_concurrent_requests: 1_024,
             max_request_body: 10 << 20,
+            guests_are_bounded: true,
         }
     }
 }

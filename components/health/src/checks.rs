@@ -8,8 +8,6 @@ use edge_rates_kit::store::Store;
 use edge_rates_quotes::stored::{FAILURE_KEY, Failure, HEAD_KEY};
 use edge_rates_quotes::{Head, Millis};
 use futures::future::{Either, select};
-use http::HeaderValue;
-use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
 use std::pin::pin;
 use std::time::Duration;
@@ -102,7 +100,7 @@ fn upstream(failure: Option<&Failure>) -> Value {
 }
 
 fn retry_soon(mut answer: Answer) -> Answer {
-    answer.set(RETRY_AFTER, HeaderValue::from_static("1"));
+    answer.set("retry-after", "1");
     answer
 }
 

@@ -6,16 +6,17 @@ mod checks;
 
 use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
+use edge_rates_kit::http_component;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
-use http::{HeaderValue, StatusCode, header::CACHE_CONTROL};
-use spin_sdk::http::FullBody;
-use spin_sdk::http_service;
+use http::StatusCode;
+use spin_sdk::wasip3::http::types;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+http_component!(handle);
+
+async fn handle(request: types::Request) -> Result<types::Response, types::ErrorCode> {
     spin::serve(request, async |world, _, request| {
         route(world, request).await
     })
@@ -41,7 +42,7 @@ async fn route(world: &World, request: &Request) -> Routed {
         "/ready" => checks::ready(world).await,
         _ => checks::health(world).await,
     };
-    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.set("cache-control", "no-store");
     Routed::new(route, request, Ok(answer))
 }
 

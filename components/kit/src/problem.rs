@@ -2,9 +2,8 @@
 //!
 //! A problem never shows internals: no paths of the machine, no keys, no upstream bodies.
 
-use crate::answer::Answer;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, StatusCode};
+use crate::answer::{Answer, Value};
+use http::StatusCode;
 use serde::Serialize;
 
 /// An answer that is an error.
@@ -25,7 +24,7 @@ struct Details {
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
     #[serde(skip)]
-    headers: Vec<(HeaderName, HeaderValue)>,
+    headers: Vec<(&'static str, Value)>,
 }
 
 fn as_number<S: serde::Serializer>(status: &StatusCode, out: S) -> Result<S::Ok, S::Error> {
@@ -81,10 +80,7 @@ impl Problem {
                 shortened(method)
             ),
         );
-        problem
-            .0
-            .headers
-            .push((ALLOW, HeaderValue::from_static(allowed)));
+        problem.0.headers.push(("allow", allowed.into()));
         problem
     }
 
@@ -108,10 +104,8 @@ impl Problem {
             "Service Unavailable",
             detail,
         );
-        problem
-            .0
-            .headers
-            .push((RETRY_AFTER, HeaderValue::from(retry_after_seconds.max(1))));
+        let seconds = retry_after_seconds.max(1).to_string();
+        problem.0.headers.push(("retry-after", seconds.into()));
         problem
     }
 
@@ -139,11 +133,8 @@ impl Problem {
     pub fn into_answer(mut self, path: &str) -> Answer {
         self.0.instance = shortened(path);
         let mut answer = Answer::new(self.0.status);
-        answer.set(
-            CONTENT_TYPE,
-            HeaderValue::from_static("application/problem+json"),
-        );
-        answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer.set("content-type", "application/problem+json");
+        answer.set("cache-control", "no-store");
         for (name, value) in self.0.headers.drain(..) {
             answer.set(name, value);
         }

@@ -1,35 +1,70 @@
-//! What came in, read once: method, path, query parameters, headers, identity.
+//! What came in: method, target, headers, identity. What most requests don't need is read when
+//! it is asked for.
 
 use crate::problem::{Problem, shortened};
 use crate::random::Random;
 use crate::request_id::RequestId;
-use http::{HeaderMap, Method};
+use http::Method;
+use http::request::Parts;
+use std::cell::OnceCell;
+use std::fmt::Debug;
+
+/// The parts of a request's head that are read when they are asked for.
+pub trait Head: Debug {
+    /// A header's value, if it is text. `name` is in lower case.
+    fn header(&self, name: &str) -> Option<String>;
+
+    /// Host and port that the client asked for.
+    fn authority(&self) -> Option<String>;
+}
+
+impl Head for Parts {
+    fn header(&self, name: &str) -> Option<String> {
+        Some(self.headers.get(name)?.to_str().ok()?.to_owned())
+    }
+
+    fn authority(&self) -> Option<String> {
+        self.uri.authority().map(ToString::to_string)
+    }
+}
 
 /// An incoming request without its body: no route takes one yet.
 #[derive(Debug)]
 pub struct Request {
     method: Method,
-    authority: Option<String>,
-    path: String,
-    query: Query,
-    headers: HeaderMap,
+    target: String,
+    path_end: usize,
+    query: OnceCell<Query>,
+    head: Box<dyn Head>,
     id: RequestId,
 }
 
 impl Request {
-    /// Reads the head of a request.
-    pub fn read(head: http::request::Parts, random: &impl Random) -> Request {
-        let id = RequestId::of(&head.headers, random);
-        // WASI carries the Host header in the URI.
-        let authority = head.uri.authority().map(ToString::to_string);
+    /// A request for `target`, a path with or without a query.
+    pub fn new(
+        method: Method,
+        target: String,
+        head: Box<dyn Head>,
+        random: &impl Random,
+    ) -> Request {
         Request {
-            method: head.method,
-            authority,
-            path: head.uri.path().to_owned(),
-            query: Query::parse(head.uri.query().unwrap_or_default()),
-            headers: head.headers,
-            id,
+            method,
+            path_end: target.find('?').unwrap_or(target.len()),
+            target,
+            query: OnceCell::new(),
+            id: RequestId::of(&*head, random),
+            head,
         }
+    }
+
+    /// The same from a head that has been read as a whole.
+    pub fn from_parts(head: Parts, random: &impl Random) -> Request {
+        let target = head
+            .uri
+            .path_and_query()
+            .map_or("/", |target| target.as_str());
+        let (method, target) = (head.method.clone(), target.to_owned());
+        Request::new(method, target, Box::new(head), random)
     }
 
     /// Request method.
@@ -38,28 +73,38 @@ impl Request {
     }
 
     /// Host and port that the client asked for.
-    pub fn authority(&self) -> Option<&str> {
-        self.authority.as_deref()
+    pub fn authority(&self) -> Option<String> {
+        self.head.authority()
+    }
+
+    /// Path and query as they came.
+    pub fn target(&self) -> &str {
+        &self.target
     }
 
     /// Path as it came.
     pub fn path(&self) -> &str {
-        &self.path
+        self.target.get(..self.path_end).unwrap_or_default()
     }
 
     /// The path's segments; slashes at its end don't matter.
     pub fn segments(&self) -> Vec<&str> {
-        self.path.trim_end_matches('/').split('/').skip(1).collect()
+        self.path()
+            .trim_end_matches('/')
+            .split('/')
+            .skip(1)
+            .collect()
     }
 
     /// Query parameters.
     pub fn query(&self) -> &Query {
-        &self.query
+        let text = self.target.get(self.path_end + 1..).unwrap_or_default();
+        self.query.get_or_init(|| Query::parse(text))
     }
 
     /// A header's text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.head.header(name)
     }
 
     /// Who this request is.

@@ -34,11 +34,10 @@ impl Routed {
 pub async fn serve<W: Capabilities>(
     world: &W,
     recorder: &Rc<Recorder>,
-    head: http::request::Parts,
+    request: Request,
     handle: impl AsyncFnOnce(&Request) -> Routed,
 ) -> Answer {
     let started = world.elapsed();
-    let request = Request::read(head, world);
     let mut routed = handle(&request).await;
     let method = match *request.method() {
         Method::GET => "GET",

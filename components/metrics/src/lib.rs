@@ -6,9 +6,9 @@
 mod exposition;
 mod reading;
 
-use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::clock::Clock;
+use edge_rates_kit::http_component;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request::Request;
@@ -16,14 +16,13 @@ use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
 use edge_rates_kit::store::Store;
 use edge_rates_kit::variables::Variables;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use reading::Scope;
-use spin_sdk::http::FullBody;
-use spin_sdk::http_service;
+use spin_sdk::wasip3::http::types;
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+http_component!(handle);
+
+async fn handle(request: types::Request) -> Result<types::Response, types::ErrorCode> {
     spin::serve(request, async |world, recorder, request| {
         route(world, recorder, request).await
     })
@@ -73,11 +72,8 @@ async fn metrics<W: Store + Clock + Variables>(
     families.extend(head.map(|head| exposition::board_age(&head, world.now())));
     let text = exposition::encode(&families).map_err(Problem::misconfigured)?;
     let mut answer = Answer::new(StatusCode::OK).with_body(text);
-    answer.set(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"),
-    );
-    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+    answer.set("cache-control", "no-store");
     Ok(answer)
 }
 

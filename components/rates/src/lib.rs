@@ -1,7 +1,7 @@
 //! Component: rates, conversion, and the routes of CoinGecko's API that need no history. What it
 //! does is in `edge-rates-service`; here it gets the world that Spin offers.
 
-use bytes::Bytes;
+use edge_rates_kit::http_component;
 use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
@@ -9,8 +9,7 @@ use edge_rates_kit::spin;
 use edge_rates_service::adapters::{Adapters, Composed};
 use edge_rates_service::{Service, Settings, routes};
 use serde_json::json;
-use spin_sdk::http::FullBody;
-use spin_sdk::http_service;
+use spin_sdk::wasip3::http::types;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -20,8 +19,9 @@ thread_local! {
     static SERVICE: OnceCell<Rc<OfInstance>> = const { OnceCell::new() };
 }
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+http_component!(handle);
+
+async fn handle(request: types::Request) -> Result<types::Response, types::ErrorCode> {
     spin::serve(request, async |world, recorder, request| {
         let service = of_instance(world, recorder).await;
         routes::answer(service.as_ref(), request).await

@@ -5,8 +5,6 @@ use edge_rates_kit::clock::Clock;
 use edge_rates_kit::request::Request;
 use edge_rates_kit::variables::Variables;
 use edge_rates_quotes::Millis;
-use http::HeaderValue;
-use http::header::CACHE_CONTROL;
 use serde_json::json;
 use std::cell::OnceCell;
 
@@ -25,12 +23,12 @@ pub(crate) async fn info<W: Clock + Variables>(world: &W, request: &Request) -> 
         "version": env!("CARGO_PKG_VERSION"),
         "commit": world.variable("commit").await.unwrap_or_else(unknown),
         "replica": world.variable("replica").await.unwrap_or_else(unknown),
-        "host": request.authority().unwrap_or("unknown"),
+        "host": request.authority().unwrap_or_else(|| String::from("unknown")),
         "instance_started": rfc3339(started),
         "uptime": now.since(started) / 1000,
     });
     let mut answer = Answer::json(body.to_string());
-    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.set("cache-control", "no-store");
     answer
 }
 
@@ -49,7 +47,7 @@ mod tests {
             .unwrap()
             .into_parts()
             .0;
-        let answer = block_on(info(&world, &Request::read(head, &world)));
+        let answer = block_on(info(&world, &Request::from_parts(head, &world)));
         let body: serde_json::Value = serde_json::from_slice(answer.body()).unwrap();
         assert_eq!(body["name"], "edge-rates");
         assert_eq!(body["commit"], "abc1234");

@@ -2,21 +2,20 @@
 
 mod info;
 
-use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
+use edge_rates_kit::http_component;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
-use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
-use http::{HeaderValue, StatusCode};
-use spin_sdk::http::FullBody;
-use spin_sdk::http_service;
+use http::StatusCode;
+use spin_sdk::wasip3::http::types;
 
 const PAGE: &str = include_str!("landing.html");
 
-#[http_service]
-async fn handle(request: spin_sdk::http::Request) -> http::Response<FullBody<Bytes>> {
+http_component!(handle);
+
+async fn handle(request: types::Request) -> Result<types::Response, types::ErrorCode> {
     spin::serve(request, async |world, _, request| {
         route(world, request).await
     })
@@ -45,17 +44,11 @@ async fn route(world: &World, request: &Request) -> Routed {
 
 fn landing() -> Answer {
     let mut answer = Answer::new(StatusCode::OK).with_body(PAGE);
+    answer.set("content-type", "text/html; charset=utf-8");
     answer.set(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/html; charset=utf-8"),
+        "content-security-policy",
+        "default-src 'none'; style-src 'unsafe-inline'",
     );
-    answer.set(
-        CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'"),
-    );
-    answer.set(
-        CACHE_CONTROL,
-        HeaderValue::from_static("public, max-age=300"),
-    );
+    answer.set("cache-control", "public, max-age=300");
     answer
 }

@@ -122,6 +122,11 @@ struct LimitArgs {
     /// The longest body of a request; longer ones are answered 413. [default: 10MiB]
     #[arg(long, value_name = "SIZE")]
     max_request_body: Option<ByteSize>,
+
+    /// No timeout, no memory cap, no interruption of guests: to measure what these cost, never
+    /// to serve with.
+    #[arg(long, hide_short_help = true)]
+    no_limits: bool,
 }
 
 impl LimitArgs {
@@ -153,6 +158,7 @@ impl LimitArgs {
             max_request_body: self
                 .max_request_body
                 .map_or(default.max_request_body, |size| size.as_u64()),
+            guests_are_bounded: !self.no_limits,
         }
     }
 }

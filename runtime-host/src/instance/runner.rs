@@ -67,12 +67,7 @@ async fn instantiate(
     let pool = seat.pool();
     let core = pool.core.upgrade().ok_or(Failure::InstanceEnded)?;
     let outbound = OutboundHttp::new(&pool.component, pool.client.clone(), &pool.core, watch);
-    let mut store = new_store(
-        core.engine(),
-        &pool.component,
-        outbound,
-        pool.limits.max_instance_memory,
-    );
+    let mut store = new_store(core.engine(), &pool.component, outbound, &pool.limits);
     let started = pool.component.pre.instantiate_async(&mut store);
     let proxy = timeout(pool.limits.request_timeout, started)
         .await
@@ -251,7 +246,8 @@ async fn call(
         answer,
     } = job;
     let _first = served_by.set(Arc::clone(watch));
-    let deadline = arrived + seat.pool().limits.request_timeout;
+    let limits = &seat.pool().limits;
+    let deadline = arrived + limits.request_timeout;
     let (prepared, deadline) = accessor.with(|mut store| {
         let mut store = store.as_context_mut();
         // Time has passed since the instance last ran; without this the first thing that a
@@ -262,6 +258,9 @@ async fn call(
         let deadline = RequestDeadline::new(Arc::clone(watch), task, chain_length, deadline);
         wasmtime::error::Ok((prepared, deadline))
     })?;
+    if !limits.guests_are_bounded {
+        return prepared.run(accessor, std::future::pending()).await;
+    }
     prepared.run(accessor, deadline).await
 }
 

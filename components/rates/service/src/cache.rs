@@ -4,10 +4,12 @@
 use crate::adapters::Adapters;
 use crate::memo::{Held, Seen};
 use crate::refresh::{self, Fetched};
+use crate::rendered::{Rendered, State};
 use crate::service::Service;
 use crate::stored;
+use bytes::Bytes;
 use edge_rates_kit::Capabilities;
-use edge_rates_kit::answer::Answer;
+use edge_rates_kit::answer::{Answer, Validators};
 use edge_rates_kit::caching::{CacheStatus, CacheTimes};
 use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
@@ -17,8 +19,6 @@ use edge_rates_quotes::ticket::{ticket_key, ticket_prefix};
 use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness, plausibility};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
-use http::HeaderValue;
-use http::header::{AGE, CACHE_CONTROL, HeaderName, VARY};
 use serde_json::json;
 use std::pin::pin;
 use std::rc::Rc;
@@ -42,6 +42,7 @@ pub(crate) struct Served {
     /// The board is past its time and could not be renewed.
     pub(crate) is_stale: bool,
     status: CacheStatus,
+    at: Millis,
 }
 
 impl Served {
@@ -52,31 +53,46 @@ impl Served {
         self.is_stale || oldest.is_some_and(|made| !plausibility::is_of_its_time(made, fetched))
     }
 
-    /// Completes an answer made from this board with what caches need to know. `canonical`
-    /// identifies the question, so that equal questions have equal ETags.
-    pub(crate) fn finish(
+    /// A JSON body made from this board. `canonical` identifies the question, so that equal
+    /// questions have equal ETags; `is_stale` says whether the body says so.
+    pub(crate) fn render(
         &self,
-        mut answer: Answer,
         canonical: &str,
         is_stale: bool,
-        times: &CacheTimes,
-        now: Millis,
-    ) -> Answer {
+        body: impl Into<Bytes>,
+    ) -> Rendered {
         let tag = etag::etag(&self.board.version, canonical, is_stale);
         // A board that turned stale has the time of the fresh one: only the tag tells them apart.
         let modified = (!is_stale).then_some(self.board.fetched);
-        answer.set_validators(&tag, modified);
-        let control = match is_stale {
+        Rendered {
+            body: body.into(),
+            validators: Validators::new(tag, modified),
+            is_stale,
+            of: self.state(),
+        }
+    }
+
+    /// What an answer has to be made from to be the current one.
+    pub(crate) fn state(&self) -> State {
+        State {
+            version: self.board.version,
+            is_stale: self.is_stale,
+        }
+    }
+
+    /// An answer that was made from this board, with what caches need to know.
+    pub(crate) fn answer(&self, rendered: &Rendered, times: &CacheTimes) -> Answer {
+        let mut answer = Answer::json(rendered.body.clone());
+        answer.set_validators(&rendered.validators);
+        let control = match rendered.is_stale {
             true => times.stale(),
             false => times.fresh(),
         };
-        answer.set(CACHE_CONTROL, control);
-        let age = now.since(self.board.fetched) / 1000;
-        answer.set(AGE, HeaderValue::from(age));
-        answer.set(VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
-        if let Some(status) = self.status.header() {
-            answer.set(HeaderName::from_static("cache-status"), status);
-        }
+        answer.set("cache-control", control);
+        let age = self.at.since(self.board.fetched) / 1000;
+        answer.set("age", age.to_string());
+        answer.set("vary", "Accept, Accept-Encoding");
+        answer.set("cache-status", self.status.header());
         answer
     }
 }
@@ -166,6 +182,7 @@ fn hit(held: &Held, now: Millis) -> Served {
         status: CacheStatus::Hit {
             ttl: ttl(&held.head, now),
         },
+        at: now,
     }
 }
 
@@ -175,13 +192,14 @@ fn ttl(head: &Head, now: Millis) -> i64 {
     i64::try_from(left.div_euclid(1000)).unwrap_or(0)
 }
 
-fn stale_on_error(held: &Held, failure: &Failure) -> Served {
+fn stale_on_error(held: &Held, failure: &Failure, now: Millis) -> Served {
     Served {
         board: Rc::clone(&held.board),
         is_stale: true,
         status: CacheStatus::StaleOnError {
             status: failure.status,
         },
+        at: now,
     }
 }
 
@@ -199,7 +217,7 @@ async fn renew<W: Capabilities, A: Adapters + 'static>(
         return Ok(hit(held, now));
     }
     if let Some(failure) = seen.hold_off(now) {
-        return Ok(stale_on_error(held, failure));
+        return Ok(stale_on_error(held, failure, now));
     }
     if elect(service, Some(&held.head), now).await {
         let refreshed = start(service, Some(held.head.clone()));
@@ -207,20 +225,23 @@ async fn renew<W: Capabilities, A: Adapters + 'static>(
         // likely to be slow, so nobody waits either.
         if is_past_grace && failure.is_none() {
             match within(service, PATIENCE, refreshed).await {
-                Some(Ok(held)) => return Ok(refreshed_just_now(&held)),
-                Some(Err(failure)) => return Ok(stale_on_error(held, &failure)),
+                Some(Ok(held)) => return Ok(refreshed_just_now(&held, service.world.now())),
+                Some(Err(failure)) => {
+                    return Ok(stale_on_error(held, &failure, service.world.now()));
+                }
                 None => {}
             }
         }
     }
     Ok(match failure {
-        Some(failure) => stale_on_error(held, failure),
+        Some(failure) => stale_on_error(held, failure, now),
         None => Served {
             is_stale: is_past_grace,
             status: CacheStatus::Revalidating {
                 ttl: ttl(&held.head, now),
             },
             board: Rc::clone(&held.board),
+            at: now,
         },
     })
 }
@@ -237,11 +258,12 @@ async fn within<W: Capabilities, A>(
     }
 }
 
-fn refreshed_just_now(held: &Held) -> Served {
+fn refreshed_just_now(held: &Held, now: Millis) -> Served {
     Served {
         board: Rc::clone(&held.board),
         is_stale: false,
         status: CacheStatus::Refreshed,
+        at: now,
     }
 }
 
@@ -262,6 +284,7 @@ async fn first_board<W: Capabilities, A: Adapters + 'static>(
                 board: held.board,
                 is_stale: false,
                 status: CacheStatus::Filled,
+                at: service.world.now(),
             }),
             Some(Err(failure)) => Err(Unserved::Failed(failure)),
             None => Err(Unserved::StillFetching),
@@ -279,6 +302,7 @@ async fn first_board<W: Capabilities, A: Adapters + 'static>(
                 board: Rc::clone(&held.board),
                 is_stale: false,
                 status: CacheStatus::Collapsed,
+                at: now,
             });
         }
         if let Some(failure) = seen.hold_off(now) {

@@ -4,10 +4,8 @@ use crate::adapters::{
     Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote,
 };
 use crate::cache::{Served, current};
-use crate::memo::Memo;
 use crate::service::Service;
 use crate::settings::Settings;
-use edge_rates_kit::answer::Answer;
 use edge_rates_kit::fake::World;
 use edge_rates_kit::outbound::{OutboundError, OutboundResponse};
 use edge_rates_kit::problem::Problem;
@@ -74,13 +72,8 @@ fn instance(world: &World) -> Rc<Service<World, Plain>> {
         world.set_variable(name, value);
     }
     let settings = block_on(Settings::read(world, &Plain.describe())).unwrap();
-    Rc::new(Service {
-        world: world.clone(),
-        adapters: Plain,
-        settings,
-        recorder: Recorder::new("local"),
-        memo: Memo::default(),
-    })
+    let recorder = Recorder::new("local");
+    Rc::new(Service::new(world.clone(), Plain, settings, recorder))
 }
 
 /// Asks for the board while background work goes on, as an instance does.
@@ -129,10 +122,8 @@ fn price(served: &Served) -> String {
 }
 
 fn cache_status(service: &Service<World, Plain>, served: &Served) -> String {
-    use edge_rates_kit::clock::Clock;
-    let times = &service.settings.cache_times;
-    let answer = Answer::json("{}");
-    let answer = served.finish(answer, "q", served.is_stale, times, service.world.now());
+    let rendered = served.render("q", served.is_stale, "{}");
+    let answer = served.answer(&rendered, &service.settings.cache_times);
     answer.header("cache-status").unwrap().to_owned()
 }
 

@@ -11,6 +11,7 @@ mod cache;
 mod cache_tests;
 mod memo;
 mod refresh;
+mod rendered;
 pub mod routes;
 mod service;
 mod settings;

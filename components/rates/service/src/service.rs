@@ -1,6 +1,7 @@
 //! What the routes work with: the world, the settings, and this instance's memory.
 
 use crate::memo::Memo;
+use crate::rendered::Shelf;
 use crate::settings::Settings;
 use edge_rates_kit::recorder::Recorder;
 use std::rc::Rc;
@@ -13,6 +14,7 @@ pub struct Service<W, A> {
     pub(crate) settings: Settings,
     pub(crate) recorder: Rc<Recorder>,
     pub(crate) memo: Memo,
+    pub(crate) shelf: Shelf,
 }
 
 impl<W, A> Service<W, A> {
@@ -24,6 +26,7 @@ impl<W, A> Service<W, A> {
             settings,
             recorder,
             memo: Memo::default(),
+            shelf: Shelf::default(),
         }
     }
 }

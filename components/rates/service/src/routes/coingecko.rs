@@ -3,15 +3,17 @@
 //! absent, numbers are JSON numbers with the upstream's digits.
 
 use super::asked::{list, oldest};
+use super::from_board;
 use crate::adapters::Adapters;
-use crate::cache;
+use crate::cache::Served;
+use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::{Query, Request};
 use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Quote, Rounding, convert};
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -32,7 +34,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     match route {
         Route::Ping => {
             let mut answer = Answer::json(r#"{"gecko_says":"(V3) To the Moon!"}"#);
-            answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            answer.set("cache-control", "no-store");
             answer
         }
         Route::SimplePrice => simple_price(service, request).await,
@@ -43,7 +45,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 fn error(status: StatusCode, message: &str) -> Answer {
     let body = json!({"error": message}).to_string();
     let mut answer = Answer::json(body).with_status(status);
-    answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    answer.set("cache-control", "no-store");
     answer
 }
 
@@ -124,41 +126,37 @@ async fn simple_price<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Answer {
-    let asked = match Asked::read(request.query(), &service.settings.catalogue) {
-        Ok(asked) => asked,
-        Err(refusal) => return refusal.answer(),
+    let catalogue = &service.settings.catalogue;
+    let parse = || {
+        let asked = Asked::read(request.query(), catalogue);
+        asked.map_err(|refusal| refusal.answer())
     };
-    let served = match cache::current(service).await {
-        Ok(served) => served,
-        Err(problem) => {
-            let in_problem = problem.into_answer(request.path());
-            let mut answer = error(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "No prices are available at the moment; try again later.",
-            );
-            let retry = in_problem.header(RETRY_AFTER.as_str());
-            if let Some(value) = retry.and_then(|text| HeaderValue::from_str(text).ok()) {
-                answer.set(RETRY_AFTER, value);
-            }
-            return answer;
+    let unserved = |problem: Problem| {
+        let in_problem = problem.into_answer(request.path());
+        let mut answer = error(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "No prices are available at the moment; try again later.",
+        );
+        if let Some(seconds) = in_problem.header("retry-after") {
+            answer.set("retry-after", seconds.to_owned());
         }
+        answer
     };
-    let body = prices(&served.board, &asked);
+    let render = |asked, served: &Served| Ok(render(&asked, served));
+    let answered = from_board(service, request, parse, unserved, render).await;
+    answered.unwrap_or_else(|error| error)
+}
+
+fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
+    let board = &served.board;
     // A map of numbers always serialises.
-    let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
+    let body = serde_json::to_vec(&prices(board, asked)).unwrap_or_default();
     let is_stale = served.is_stale_with(oldest(
-        &served.board,
+        board,
         asked.assets.iter().copied(),
         asked.currencies.iter().copied(),
     ));
-    let times = &service.settings.cache_times;
-    served.finish(
-        answer,
-        &asked.canonical(),
-        is_stale,
-        times,
-        service.world.now(),
-    )
+    served.render(&asked.canonical(), is_stale, body)
 }
 
 type Prices<'a> = BTreeMap<&'a str, BTreeMap<String, Option<Box<RawValue>>>>;

@@ -1,14 +1,15 @@
 //! GET /v1/convert: an amount in another currency.
 
-use super::{asked, pair};
+use super::{asked, from_board, pair};
 use crate::adapters::Adapters;
-use crate::cache;
+use crate::cache::Served;
+use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::{Query, Request};
-use edge_rates_quotes::{Amount, Catalogue, Rounding, convert};
+use edge_rates_quotes::{Amount, Catalogue, Precision, Rounding, convert};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -29,22 +30,59 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    let query = request.query();
-    query.expect(&["from", "to", "amount", "precision", "rounding"])?;
     let catalogue = &service.settings.catalogue;
-    let from = code(query, catalogue, "from", "from=BTC")?;
-    let to = code(query, catalogue, "to", "to=EUR")?;
-    let given = query.required("amount", "amount=0.1")?.trim();
-    let amount = Amount::parse(given).map_err(|error| {
-        Problem::parameter("amount", format!("`{}`: {error}", shortened(given)))
-    })?;
-    let precision = asked::precision(query)?;
-    let (rounding, rounding_name) = rounding(query)?;
+    let parse = || Question::parse(request.query(), catalogue);
+    let render = |question, served: &Served| render(catalogue, &question, served);
+    from_board(service, request, parse, |problem| problem, render).await
+}
 
-    let served = cache::current(service).await?;
+struct Question<'a> {
+    from: &'a str,
+    to: &'a str,
+    amount: Amount,
+    precision: Precision,
+    rounding: Rounding,
+    rounding_name: &'a str,
+}
+
+impl<'a> Question<'a> {
+    fn parse(query: &'a Query, catalogue: &'a Catalogue) -> Result<Question<'a>, Problem> {
+        query.expect(&["from", "to", "amount", "precision", "rounding"])?;
+        let from = code(query, catalogue, "from", "from=BTC")?;
+        let to = code(query, catalogue, "to", "to=EUR")?;
+        let given = query.required("amount", "amount=0.1")?.trim();
+        let amount = Amount::parse(given).map_err(|error| {
+            Problem::parameter("amount", format!("`{}`: {error}", shortened(given)))
+        })?;
+        let precision = asked::precision(query)?;
+        let (rounding, rounding_name) = rounding(query)?;
+        Ok(Question {
+            from,
+            to,
+            amount,
+            precision,
+            rounding,
+            rounding_name,
+        })
+    }
+}
+
+fn render(
+    catalogue: &Catalogue,
+    question: &Question<'_>,
+    served: &Served,
+) -> Result<Rendered, Problem> {
+    let Question {
+        from,
+        to,
+        amount,
+        precision,
+        rounding,
+        rounding_name,
+    } = question;
     let board = &served.board;
     let rate = pair::between(board, catalogue, from, to)?;
-    let conversion = convert::convert(&rate, &amount, precision, rounding)
+    let conversion = convert::convert(&rate, amount, *precision, *rounding)
         .map_err(|error| Problem::parameter("amount", error.to_string()))?;
     let is_stale = served.is_stale_with(Some(rate.as_of));
     let body = Body {
@@ -59,13 +97,12 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         method: pair::method(&rate),
     };
     // A struct of strings and numbers always serialises.
-    let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
+    let body = serde_json::to_vec(&body).unwrap_or_default();
     let canonical = format!(
         "convert/{from}/{to}/{}?{precision}&{rounding_name}",
         amount.as_str()
     );
-    let times = &service.settings.cache_times;
-    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
+    Ok(served.render(&canonical, is_stale, body))
 }
 
 /// The rounding mode and its name.

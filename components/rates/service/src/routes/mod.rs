@@ -7,6 +7,8 @@ mod pair;
 mod rates;
 
 use crate::adapters::Adapters;
+use crate::cache::{self, Served};
+use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
@@ -76,4 +78,34 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::Unknown => Err(Problem::unknown_path(request.path())),
     };
     Routed::new(name, request, result)
+}
+
+/// Answers a question from the current board. One that was answered from that board before is
+/// neither parsed nor rendered again; otherwise `parse` reads it, which fails before any board
+/// is asked for, and `render` answers it. `unserved` puts into the route's form that there is no
+/// board.
+async fn from_board<W: Capabilities, A: Adapters + 'static, Q, E>(
+    service: &Rc<Service<W, A>>,
+    request: &Request,
+    parse: impl Fn() -> Result<Q, E>,
+    unserved: impl FnOnce(Problem) -> E,
+    render: impl FnOnce(Q, &Served) -> Result<Rendered, E>,
+) -> Result<Answer, E> {
+    let known = service.shelf.find(request.target());
+    let question = match known {
+        Some(_) => None,
+        None => Some(parse()?),
+    };
+    let served = cache::current(service).await.map_err(unserved)?;
+    let times = &service.settings.cache_times;
+    if let Some(known) = known.filter(|known| known.of == served.state()) {
+        return Ok(served.answer(&known, times));
+    }
+    let question = match question {
+        Some(question) => question,
+        None => parse()?,
+    };
+    let rendered = Rc::new(render(question, &served)?);
+    service.shelf.keep(request.target(), &rendered);
+    Ok(served.answer(&rendered, times))
 }

@@ -1,15 +1,16 @@
 //! GET /v1/rates/{base}/{quote}: one rate between any two things that are served.
 
-use super::asked;
+use super::{asked, from_board};
 use crate::adapters::Adapters;
-use crate::cache;
+use crate::cache::Served;
+use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_quotes::convert::{self, Path};
-use edge_rates_quotes::{Board, Catalogue, ConvertError, Rate, Rounding};
+use edge_rates_quotes::{Board, Catalogue, ConvertError, Precision, Rate, Rounding};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -39,12 +40,35 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     base: &str,
     quote: &str,
 ) -> Result<Answer, Problem> {
-    request.query().expect(&["precision"])?;
-    let precision = asked::precision(request.query())?;
     let catalogue = &service.settings.catalogue;
-    let base = known(catalogue, "base", base)?;
-    let quote = known(catalogue, "quote", quote)?;
-    let served = cache::current(service).await?;
+    let parse = || {
+        request.query().expect(&["precision"])?;
+        Ok(Question {
+            base: known(catalogue, "base", base)?,
+            quote: known(catalogue, "quote", quote)?,
+            precision: asked::precision(request.query())?,
+        })
+    };
+    let render = |question, served: &Served| render(catalogue, &question, served);
+    from_board(service, request, parse, |problem| problem, render).await
+}
+
+struct Question<'a> {
+    base: &'a str,
+    quote: &'a str,
+    precision: Precision,
+}
+
+fn render(
+    catalogue: &Catalogue,
+    question: &Question<'_>,
+    served: &Served,
+) -> Result<Rendered, Problem> {
+    let Question {
+        base,
+        quote,
+        precision,
+    } = *question;
     let board = &served.board;
     let rate = between(board, catalogue, base, quote)?;
     let direct = catalogue
@@ -71,10 +95,9 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         sources: 1,
     };
     // A struct of strings and numbers always serialises.
-    let answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
+    let body = serde_json::to_vec(&body).unwrap_or_default();
     let canonical = format!("rate/{base}/{quote}?{precision}");
-    let times = &service.settings.cache_times;
-    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
+    Ok(served.render(&canonical, is_stale, body))
 }
 
 /// The code, upper case, of an asset or a currency that is served.

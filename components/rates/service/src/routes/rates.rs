@@ -1,14 +1,17 @@
 //! GET /v1/rates: the board, or a selection of it.
 
-use super::asked;
+use super::{asked, from_board};
 use crate::adapters::Adapters;
-use crate::cache;
+use crate::cache::Served;
+use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
-use edge_rates_kit::request::Request;
-use edge_rates_quotes::{Asset, Board, Currency, Precision, Quote, Rounding, Selection, convert};
+use edge_rates_kit::request::{Query, Request};
+use edge_rates_quotes::{
+    Asset, Board, Catalogue, Currency, Precision, Quote, Rounding, Selection, convert,
+};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -45,28 +48,31 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    let query = request.query();
-    query.expect(&["ids", "symbols", "vs", "precision"])?;
     let catalogue = &service.settings.catalogue;
+    let parse = || parse(request.query(), catalogue);
+    from_board(service, request, parse, |problem| problem, render).await
+}
+
+fn parse(query: &Query, catalogue: &Catalogue) -> Result<Selection, Problem> {
+    query.expect(&["ids", "symbols", "vs", "precision"])?;
     let precision = asked::precision(query)?;
-    let selection = Selection::new(
+    Ok(Selection::new(
         asked::assets(query, catalogue)?.into_iter().cloned(),
         asked::currencies(query, catalogue)?.into_iter().cloned(),
         precision,
-    );
-    let served = cache::current(service).await?;
-    let is_stale = served.is_stale_with(asked::oldest(
-        &served.board,
-        selection.assets(),
-        selection.currencies(),
-    ));
-    let answer = Answer::json(render(&served.board, &selection, is_stale)?);
-    let canonical = format!("rates?{}", selection.canonical());
-    let times = &service.settings.cache_times;
-    Ok(served.finish(answer, &canonical, is_stale, times, service.world.now()))
+    ))
 }
 
-fn render(board: &Board, selection: &Selection, is_stale: bool) -> Result<Vec<u8>, Problem> {
+fn render(selection: Selection, served: &Served) -> Result<Rendered, Problem> {
+    let board = &served.board;
+    let oldest = asked::oldest(board, selection.assets(), selection.currencies());
+    let is_stale = served.is_stale_with(oldest);
+    let body = body(board, &selection, is_stale)?;
+    let canonical = format!("rates?{}", selection.canonical());
+    Ok(served.render(&canonical, is_stale, body))
+}
+
+fn body(board: &Board, selection: &Selection, is_stale: bool) -> Result<Vec<u8>, Problem> {
     let (mut rates, mut missing) = (Vec::new(), Vec::new());
     for asset in selection.assets() {
         for currency in selection.currencies() {
