@@ -1,0 +1,1 @@
+//! nginx as a cache in front of another server.
