@@ -10,6 +10,7 @@ ARGS ?=
 
 COMPONENTS := rates providers health metrics site
 GUESTS := guest-modern guest-classic
+BENCH_GUESTS := guest-constant guest-reading
 WASM := --release --target wasm32-wasip2
 # Quick to build and as fast to run as a release build; see [profile.local] in Cargo.toml.
 NATIVE := --profile local
@@ -85,31 +86,71 @@ setup: ## Install the wasm target, if it is missing
 	command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
 	rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 
+# Installs the Debian packages in the shell variable `missing`; $(1) says what they are for.
+define INSTALL
+if [[ -n $$missing ]]; then
+    command -v apt-get >/dev/null || { echo "$(1): install your system's packages for that (Debian:$$missing)" >&2; exit 1; }
+    as_root=; [[ $$(id -u) = 0 ]] || as_root=sudo
+    $$as_root apt-get update -qq
+    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+fi
+endef
+
 # What only the tests need: promtool to judge /metrics, and a CoinGecko client that isn't ours.
 .PHONY: packages
 packages:
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	if [[ -n $$missing ]]; then
-	    command -v apt-get >/dev/null || { echo "The tests need promtool and Python with venv: install your system's packages for them (Debian:$$missing)" >&2; exit 1; }
-	    as_root=; [[ $$(id -u) = 0 ]] || as_root=sudo
-	    $$as_root apt-get update -qq
-	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
-	fi
+	$(call INSTALL,The tests need promtool and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 
 .PHONY: test
 test: build guests packages ## Run every test: unit, property and integration
-	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS)) --doc
-	cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS)) --lib --bins --tests
+	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) --doc
+	cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) --lib --bins --tests
+
+# Speed is measured on what ships, and beside whatever peers are on the PATH (spin, wasmtime).
+# `make bench BENCH_ARGS='--rounds 9 --spin /opt/spin'` changes how; `bench --help` lists it all.
+BENCH_ARGS ?=
+MINUTES ?= 10
+
+.PHONY: bench
+bench: bench-build ## Measure everything beside its peers, in half an hour or more
+	@target/release/bench full $(BENCH_ARGS)
+
+.PHONY: bench-quick
+bench-quick: bench-build ## Measure the ratios to reach, in three minutes
+	@target/release/bench quick $(BENCH_ARGS)
+
+.PHONY: ladder
+ladder: bench-build ## Measure what each layer costs
+	@target/release/bench ladder $(BENCH_ARGS)
+
+.PHONY: soak
+soak: bench-build ## Load it with failing upstreams for MINUTES=10
+	@target/release/bench soak --minutes $(MINUTES) $(BENCH_ARGS)
+
+.PHONY: bench-build
+bench-build: components bench-packages
+	@cargo build $(WASM) $(addprefix -p ,$(BENCH_GUESTS))
+	echo "Building the host as it ships (many minutes the first time) …"
+	cargo build --release -p runtime-host -p market-simulator -p edge-rates-bench
+
+# The load generator, and a peer.
+.PHONY: bench-packages
+bench-packages:
+	@missing=
+	command -v wrk >/dev/null || missing="$$missing wrk"
+	command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || missing="$$missing nginx-light"
+	$(call INSTALL,The bench needs wrk and compares with nginx)
 
 .PHONY: lint
 lint: setup ## Check the format, and clippy with warnings denied
 	@cargo fmt --all --check
-	cargo clippy $(NATIVE) --workspace --all-targets $(addprefix --exclude ,$(GUESTS)) -- -D warnings
-	cargo clippy $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS)) -- -D warnings
+	cargo clippy $(NATIVE) --workspace --all-targets $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) -- -D warnings
+	cargo clippy $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS) $(BENCH_GUESTS)) -- -D warnings
 
 .PHONY: sizes
 sizes: components ## Show the components' sizes

@@ -13,11 +13,14 @@ use crate::load::Wrk;
 use crate::machine::{Layout, Machine};
 use crate::measurement::Measured;
 use crate::programs::{Paths, Programs};
-use crate::ratios;
-use crate::report::Report;
+use crate::report::{Report, Tables};
 use crate::run::{Effort, Run};
 use crate::server::Launcher;
 use crate::stages::{Scope, Stages};
+use crate::{ladder, ratios, soak};
+
+/// A load average from which on a run does not measure what it seems to.
+const BUSY: f32 = 0.5;
 
 /// No single answer may take longer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -33,6 +36,9 @@ struct Arguments {
     /// The application under test
     #[arg(short = 'f', long = "from", global = true, default_value = "spin.toml")]
     from: PathBuf,
+    /// The folder with the manifests of the bench's own applications
+    #[arg(long, global = true, default_value = "tests/bench/apps")]
+    apps: PathBuf,
     /// Where reports are written
     #[arg(long, global = true, default_value = "target/bench")]
     output: PathBuf,
@@ -50,6 +56,38 @@ enum Kind {
     Full,
     /// The ratios only, in at most three minutes
     Quick,
+    /// What each layer costs
+    Ladder,
+    /// A long run with failing upstreams
+    Soak {
+        /// How long
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+    },
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Kind::Full => "full",
+            Kind::Quick => "quick",
+            Kind::Ladder => "ladder",
+            Kind::Soak { .. } => "soak",
+        }
+    }
+}
+
+impl Arguments {
+    fn effort(&self) -> Effort {
+        let (rounds, seconds) = match self.kind {
+            Kind::Quick => (3, 1),
+            _ => (5, 3),
+        };
+        Effort {
+            rounds: self.rounds.unwrap_or(rounds).max(1),
+            seconds: self.seconds.unwrap_or(seconds).max(1),
+        }
+    }
 }
 
 /// Runs the command that the process was started with.
@@ -86,68 +124,64 @@ async fn measure(arguments: &Arguments) -> Result<()> {
     allow_many_connections()?;
     let programs = Programs::find(&arguments.paths)?;
     let machine = Machine::look(programs.versions(), &arguments.from)?;
-    let began = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ");
     let layout = Layout::of_this_machine()?;
     let folder = TempDir::with_prefix("edge-rates-bench-")?;
     let client = client()?;
-    let (kind, scope, effort) = match arguments.kind {
-        Kind::Full => (
-            "full",
-            Scope::Full,
-            Effort {
-                rounds: 5,
-                seconds: 3,
-            },
-        ),
-        Kind::Quick => (
-            "quick",
-            Scope::Quick,
-            Effort {
-                rounds: 3,
-                seconds: 1,
-            },
-        ),
-    };
     let mut run = Run {
         wrk: Wrk::new(&programs.wrk.path, layout.load.clone(), folder.path())?,
         client: client.clone(),
-        effort: Effort {
-            rounds: arguments.rounds.unwrap_or(effort.rounds),
-            seconds: arguments.seconds.unwrap_or(effort.seconds),
-        },
+        effort: arguments.effort(),
         measured: Measured::default(),
         failures: Vec::new(),
         notes: Vec::new(),
     };
-    let launcher = Launcher::new(&programs, folder.path(), layout.servers.clone(), client);
-    let stages = Stages {
-        launcher: &launcher,
-        manifest: &arguments.from,
-        scope,
+    if machine.load_before > BUSY {
+        run.note(format!(
+            "the machine was busy before the run (load average {:.1}): numbers are noise",
+            machine.load_before
+        ));
+    }
+    let launcher = Launcher::new(&programs, folder.path(), layout.clone(), client);
+    let tables = match arguments.kind {
+        Kind::Full | Kind::Quick => {
+            let stages = Stages {
+                launcher: &launcher,
+                manifest: &arguments.from,
+                apps: &arguments.apps,
+                scope: match arguments.kind {
+                    Kind::Full => Scope::Full,
+                    _ => Scope::Quick,
+                },
+            };
+            stages.run(&mut run).await?;
+            Tables::Ratios(ratios::rows(&run.measured, layout.is_apart()))
+        }
+        Kind::Ladder => {
+            let climbing = ladder::climb(&mut run, &launcher, &arguments.from, &arguments.apps);
+            Tables::Ladder(climbing.await?)
+        }
+        Kind::Soak { minutes } => {
+            let windows = soak::run(&mut run, &launcher, &arguments.from, minutes).await?;
+            Tables::Soak {
+                judgement: soak::judge(&windows),
+                windows,
+            }
+        }
     };
-    stages.run(&mut run).await?;
     let report = Report {
-        kind,
-        began: began.to_string(),
+        kind: arguments.kind.name(),
         machine,
-        ratios: ratios::rows(&run.measured),
+        tables,
         measured: run.measured,
         failures: run.failures,
         notes: run.notes,
     };
     println!("{}", report.markdown());
     report.write_to(&arguments.output)?;
-    eprintln!(
-        "Written to {}/{kind}.md and .json",
-        arguments.output.display()
-    );
-    if !report.failures.is_empty() {
-        bail!(
-            "{} answers or servers failed, see above",
-            report.failures.len()
-        );
+    match report.failures.len() {
+        0 => Ok(()),
+        count => bail!("{count} things ran or answered wrongly, see above"),
     }
-    Ok(())
 }
 
 /// A load of 1,024 connections needs as many open files, here and in every server.

@@ -6,9 +6,13 @@
 
 pub mod answer;
 pub mod cli;
+pub mod instructions;
+pub mod ladder;
 pub mod load;
 pub mod machine;
 pub mod measurement;
+pub mod mix;
+pub mod names;
 pub mod process;
 pub mod programs;
 pub mod ratios;
@@ -17,6 +21,7 @@ pub mod route;
 pub mod run;
 pub mod seed;
 pub mod server;
+pub mod soak;
 pub mod stages;
 pub mod statistics;
 pub mod thread_per_core;

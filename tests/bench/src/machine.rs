@@ -31,6 +31,8 @@ pub struct Machine {
     pub versions: Vec<(String, String)>,
     /// The commit that was measured.
     pub commit: String,
+    /// When the run began, in RFC 3339.
+    pub began: String,
 }
 
 impl Machine {
@@ -52,6 +54,9 @@ impl Machine {
             layout: Layout::of_this_machine()?.described(),
             versions: all,
             commit: commit(manifest),
+            began: jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%SZ")
+                .to_string(),
         })
     }
 }
@@ -92,6 +97,8 @@ fn told(program: &str, arguments: &[&str]) -> String {
 /// Which processors do what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
+    /// How many processors a server may use.
+    pub server_count: usize,
     /// Processors of the servers, for taskset; all if None.
     pub servers: Option<String>,
     /// Processors of the load generator, for taskset; all if None.
@@ -110,11 +117,13 @@ impl Layout {
     fn of(processors: usize) -> Layout {
         if processors < APART_FROM {
             return Layout {
+                server_count: processors,
                 servers: None,
                 load: None,
             };
         }
         Layout {
+            server_count: FOR_SERVERS,
             servers: Some(format!("0-{}", FOR_SERVERS - 1)),
             load: Some(format!("{FOR_SERVERS}-{}", processors - 1)),
         }

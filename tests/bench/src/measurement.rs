@@ -2,8 +2,6 @@
 
 use serde::Serialize;
 
-use crate::statistics::Figure;
-
 /// One server under one kind of load: a row of the raw table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Cell {
@@ -67,6 +65,12 @@ pub struct Starts {
     pub millis: Vec<f64>,
 }
 
+impl Starts {
+    fn is_like(&self, other: &Starts) -> bool {
+        self.server == other.server && self.cache == other.cache && self.store == other.store
+    }
+}
+
 /// Resident memory in the course of a load.
 #[derive(Debug, Clone, Serialize)]
 pub struct MemoryCourse {
@@ -78,7 +82,7 @@ pub struct MemoryCourse {
     pub course: Vec<(u64, u64)>,
 }
 
-/// Memory that grows by no more than this after the first quarter is flat.
+/// Memory whose second half is above its first by no more than this is flat.
 const FLAT: f64 = 1.05;
 
 impl MemoryCourse {
@@ -102,6 +106,15 @@ impl MemoryCourse {
     }
 }
 
+/// What could not be measured, and why.
+#[derive(Debug, Clone, Serialize)]
+pub struct Absent {
+    /// The server's name.
+    pub server: &'static str,
+    /// Why it took no part.
+    pub why: String,
+}
+
 /// Everything that was measured in one run.
 #[derive(Debug, Default, Serialize)]
 pub struct Measured {
@@ -111,6 +124,8 @@ pub struct Measured {
     pub starts: Vec<Starts>,
     /// Memory.
     pub memory: Vec<MemoryCourse>,
+    /// What took no part.
+    pub absent: Vec<Absent>,
 }
 
 impl Measured {
@@ -136,12 +151,36 @@ impl Measured {
         self.cells.push(first);
     }
 
-    /// The starts of a server.
-    pub fn starts_of(&self, server: &str, cache: &str, store: &str) -> Option<Figure> {
-        let starts = self.starts.iter().find(|starts| {
+    /// Adds one start like `starts`, of which only the number of milliseconds differs.
+    pub fn add_start(&mut self, starts: Starts, millis: f64) {
+        let known = self.starts.iter_mut().find(|known| known.is_like(&starts));
+        match known {
+            Some(known) => known.millis.push(millis),
+            None => self.starts.push(Starts {
+                millis: vec![millis],
+                ..starts
+            }),
+        }
+    }
+
+    /// Why a server took no part.
+    pub fn why_absent(&self, server: &str) -> String {
+        let absent = self.absent.iter().find(|absent| absent.server == server);
+        absent.map_or_else(
+            || format!("{server} was not measured"),
+            |absent| absent.why.clone(),
+        )
+    }
+
+    /// How long a server took to start, round by round.
+    pub fn starts_of(&self, server: &str, cache: &str, store: &str) -> Option<&[f64]> {
+        let wanted = |starts: &&Starts| {
             starts.server == server && starts.cache == cache && starts.store == store
-        });
-        Figure::of(starts?.millis.iter().copied())
+        };
+        self.starts
+            .iter()
+            .find(wanted)
+            .map(|starts| starts.millis.as_slice())
     }
 }
 

@@ -52,6 +52,11 @@ impl Process {
         })
     }
 
+    /// The process that was started.
+    pub fn id(&self) -> i32 {
+        self.group.as_raw_nonzero().get()
+    }
+
     /// How it ended, if it did.
     ///
     /// # Errors
@@ -95,7 +100,7 @@ impl Process {
 
     fn members(&self) -> Result<Vec<Stat>> {
         let all = procfs::process::all_processes().context("/proc can't be read")?;
-        let group = self.group.as_raw_nonzero().get();
+        let group = self.id();
         // A process that ends while it is looked at is no member any more.
         let stats = all.filter_map(|process| process.ok()?.stat().ok());
         Ok(stats.filter(|stat| stat.pgrp == group).collect())

@@ -102,7 +102,13 @@ impl Programs {
             simulator: ours(&paths.simulator)?,
             spin: program(&paths.spin, "--version")?,
             wasmtime: program(&paths.wasmtime, "--version")?,
-            nginx: program(&paths.nginx, "-v")?,
+            nginx: match program(&paths.nginx, "-v")? {
+                // Only the administrator has Debian's on the PATH.
+                None if paths.nginx == Path::new("nginx") => {
+                    program(Path::new("/usr/sbin/nginx"), "-v")?
+                }
+                found => found,
+            },
             wrk: program(&paths.wrk, "-v")?.ok_or_else(|| {
                 anyhow!(
                     "`{}` is missing: install wrk (Debian: apt-get install wrk), or run \

@@ -51,7 +51,14 @@ pub const NOT_MODIFIED: Route = route("304", "/v1/rates/BTC/USD", StatusCode::NO
 /// A code that is not served.
 pub const PROBLEM: Route = route("problem", "/v1/rates/XXL/USD", StatusCode::NOT_FOUND);
 
-/// All of them.
+/// An amount that is none.
+pub const INVALID: Route = route(
+    "invalid",
+    "/v1/convert?from=BTC&to=EUR&amount=much",
+    StatusCode::UNPROCESSABLE_ENTITY,
+);
+
+/// All that are measured.
 pub const ALL: [Route; 8] = [
     PAIR,
     SELECTION,

@@ -61,6 +61,8 @@ pub struct Contender {
     pub role: Role,
     /// Whether it is asked for a route at all.
     pub serves: fn(&Route) -> bool,
+    /// Whether it has to answer like the first server of its stage that is compared.
+    pub is_compared: bool,
 }
 
 impl Contender {
@@ -71,6 +73,7 @@ impl Contender {
             name,
             role,
             serves: |_| true,
+            is_compared: true,
         }
     }
 }
@@ -85,8 +88,8 @@ impl Run {
         stage: &'static str,
         contenders: &mut [Contender],
         loads: &[(Route, u32)],
+        Effort { rounds, seconds }: Effort,
     ) -> Result<()> {
-        let rounds = self.effort.rounds;
         for round in 1..=rounds {
             for (route, connections) in loads {
                 let mut reference = None;
@@ -105,7 +108,8 @@ impl Run {
                         route: route.name,
                         connections: *connections,
                     };
-                    let sample = self.sample(contender, route, *connections, &mut reference);
+                    let sample =
+                        self.sample(contender, route, *connections, seconds, &mut reference);
                     let sample = sample.await.with_context(|| contender.name)?;
                     eprintln!(
                         "{stage} {round}/{rounds}: {:<28} {:<12} c={connections:<5} {:>9.0} req/s, \
@@ -126,6 +130,7 @@ impl Run {
         contender: &mut Contender,
         route: &Route,
         connections: u32,
+        seconds: u64,
         reference: &mut Option<Answer>,
     ) -> Result<Sample> {
         contender.server.must_run()?;
@@ -135,19 +140,18 @@ impl Run {
         let sent = route.sent(known.headers.get("etag").map(String::as_str));
         let answer = Answer::to(&self.client, &url, &sent).await?;
         let same = match reference {
-            Some(reference) => answer.must_equal(reference),
-            None => Ok(()),
+            Some(reference) if contender.is_compared => answer.must_equal(reference),
+            _ => Ok(()),
         };
         if let Err(error) = answer.expect(route.status).and(same) {
             self.complain(contender, route, &format!("{error:#}"));
         }
-        reference.get_or_insert(answer);
+        if contender.is_compared {
+            reference.get_or_insert(answer);
+        }
 
         let before = contender.server.processor_time()?;
-        let counted = self
-            .wrk
-            .repeat(&url, &sent, connections, self.effort.seconds)
-            .await?;
+        let counted = self.wrk.repeat(&url, &sent, connections, seconds).await?;
         let used = contender.server.processor_time()?.saturating_sub(before);
         contender.server.must_run()?;
         if let Some(wrong) = wrong_in(&counted, route.status) {
@@ -164,13 +168,17 @@ impl Run {
 
     fn complain(&mut self, contender: &Contender, route: &Route, what: &str) {
         let text = format!("{}, {}: {what}", contender.name, route.name);
+        match contender.role {
+            Role::Ours => self.fail(text),
+            Role::Peer => self.note(text),
+        }
+    }
+
+    /// Notes that something of ours is wrong, once.
+    pub fn fail(&mut self, text: String) {
         eprintln!("WRONG: {text}");
-        let list = match contender.role {
-            Role::Ours => &mut self.failures,
-            Role::Peer => &mut self.notes,
-        };
-        if !list.contains(&text) {
-            list.push(text);
+        if !self.failures.contains(&text) {
+            self.failures.push(text);
         }
     }
 

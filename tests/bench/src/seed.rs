@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use edge_rates_quotes::stored::{BODY_KEY, HEAD_KEY};
-use edge_rates_quotes::{Board, Catalogue, Head, Millis, Policy, Price, Quote, Version};
+use edge_rates_quotes::{Board, Catalogue, Millis, Policy, Price, Quote, Version};
 use runtime_host_keyvalue::{StoreLabel, Stores};
 
 use crate::twin::DATABASE;
@@ -57,13 +57,11 @@ impl Size {
     }
 }
 
-/// A board, its head, and the settings that go with it.
+/// What is in a store beforehand, and the settings that go with it.
 #[derive(Debug)]
 pub struct Seed {
-    assets: String,
-    currencies: String,
-    head: Head,
-    board: Board,
+    variables: Vec<(String, String)>,
+    entries: Vec<(String, Vec<u8>)>,
 }
 
 impl Seed {
@@ -71,7 +69,7 @@ impl Seed {
     ///
     /// # Errors
     /// If the rates code takes none of it: then this module is wrong.
-    pub fn new(size: Size) -> Result<Seed> {
+    pub fn board(size: Size) -> Result<Seed> {
         let (assets, currencies) = size.sides();
         let assets = (0..assets).map(asset).collect::<Vec<_>>().join(",");
         let currencies = CURRENCIES
@@ -84,43 +82,49 @@ impl Seed {
         let now = Millis(u64::try_from(since.as_millis())?);
         let version = Version::from(now);
         let policy = Policy::new(FRESH_SECONDS * 1000, 0, 0, REFUSE_SECONDS * 1000)?;
-        Ok(Seed {
-            // A board that cost nothing is never due early.
-            head: policy.head(version, now, 0, SOURCE, 0),
-            board: Board::new(version, now, SOURCE, "Made up", quotes(&catalogue, now)?),
-            assets,
-            currencies,
-        })
-    }
-
-    /// The variables with which a server serves this board, and never has to fetch another.
-    pub fn variables(&self) -> Vec<(String, String)> {
-        [
-            ("assets", self.assets.clone()),
-            ("currencies", self.currencies.clone()),
+        // A board that cost nothing is never due early.
+        let head = policy.head(version, now, 0, SOURCE, 0);
+        let board = Board::new(version, now, SOURCE, "Made up", quotes(&catalogue, now)?);
+        let variables = [
+            ("assets", assets),
+            ("currencies", currencies),
             ("fresh_seconds", FRESH_SECONDS.to_string()),
             ("jitter_seconds", "0".to_owned()),
             ("refuse_seconds", REFUSE_SECONDS.to_string()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .to_vec()
+        ];
+        Ok(Seed {
+            variables: variables
+                .map(|(name, value)| (name.to_owned(), value))
+                .to_vec(),
+            entries: vec![
+                (BODY_KEY.to_owned(), board.encode()),
+                (HEAD_KEY.to_owned(), head.encode()),
+            ],
+        })
     }
 
-    /// Puts the board into the store of a state folder.
+    /// One value, and no settings.
+    pub fn value(key: &str, value: &str) -> Seed {
+        Seed {
+            variables: Vec::new(),
+            entries: vec![(key.to_owned(), value.as_bytes().to_vec())],
+        }
+    }
+
+    /// The variables with which a server serves this board, and never has to fetch another.
+    pub fn variables(&self) -> &[(String, String)] {
+        &self.variables
+    }
+
+    /// Puts it into the store of a state folder.
     ///
     /// # Errors
     /// If the store can't be written.
     pub async fn store_in(&self, state_folder: &Path) -> Result<()> {
         let label: StoreLabel = "default".parse()?;
         let stores = Stores::sqlite(&state_folder.join(DATABASE), [label.clone()])?;
-        let entries = vec![
-            (BODY_KEY.to_owned(), self.board.encode()),
-            (HEAD_KEY.to_owned(), self.head.encode()),
-        ];
-        stores
-            .set_many(&label, entries)
-            .await
-            .context("the board can't be stored")
+        let stored = stores.set_many(&label, self.entries.clone()).await;
+        stored.context("the store can't be seeded")
     }
 }
 
@@ -153,12 +157,13 @@ fn quotes(catalogue: &Catalogue, now: Millis) -> Result<Vec<Quote>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use edge_rates_quotes::{Freshness, Head, freshness};
 
     #[tokio::test]
-    async fn what_is_stored_reads_back() {
+    async fn a_stored_board_reads_back_and_is_fresh() {
         for size in [Size::Small, Size::Medium, Size::Large] {
             let folder = tempfile::tempdir().unwrap();
-            let seed = Seed::new(size).unwrap();
+            let seed = Seed::board(size).unwrap();
             seed.store_in(folder.path()).await.unwrap();
 
             let label: StoreLabel = "default".parse().unwrap();
@@ -166,10 +171,30 @@ mod tests {
             let stores = Stores::sqlite(&database, [label.clone()]).unwrap();
             let head = stores.get(&label, HEAD_KEY).await.unwrap().unwrap();
             let body = stores.get(&label, BODY_KEY).await.unwrap().unwrap();
-            assert_eq!(Head::decode(&head).unwrap(), seed.head);
-            let board = Board::decode(&body).unwrap();
+            let (head, board) = (Head::decode(&head).unwrap(), Board::decode(&body).unwrap());
+            assert_eq!(head.version, board.version);
             assert_eq!(board.quotes().len(), size.pairs());
-            assert_eq!(board, seed.board);
+            let policy = Policy::new(FRESH_SECONDS * 1000, 0, 0, REFUSE_SECONDS * 1000).unwrap();
+            let in_an_hour = head.fetched.saturating_add(3_600_000);
+            for random in [0, u32::MAX] {
+                let freshness = freshness(&head, &policy, in_an_hour, random);
+                assert_eq!(freshness, Freshness::Fresh);
+            }
+        }
+    }
+
+    #[test]
+    fn the_routes_under_load_are_priced_on_the_smallest_board() {
+        let seed = Seed::board(Size::Small).unwrap();
+        let setting = |wanted: &str| {
+            let found = seed.variables().iter().find(|(name, _)| name == wanted);
+            found.unwrap().1.clone()
+        };
+        for asset in ["bitcoin:BTC", "ethereum:ETH", "litecoin:LTC"] {
+            assert!(setting("assets").contains(asset));
+        }
+        for currency in ["USD", "EUR"] {
+            assert!(setting("currencies").contains(currency));
         }
     }
 }

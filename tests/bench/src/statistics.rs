@@ -30,6 +30,11 @@ impl Figure {
         })
     }
 
+    /// The least and the greatest sample, as text.
+    pub fn spread(&self) -> String {
+        format!("{} – {}", rounded(self.least), rounded(self.most))
+    }
+
     /// The figure of the quotients of samples that were taken side by side: the first by the
     /// first, the second by the second. The machine's moods, which change from round to round,
     /// fall out of it.

@@ -1,7 +1,7 @@
 //! Servers under load: how each of them is started, all for the same work and on loopback.
 
-mod native;
 mod nginx;
+mod own;
 mod spin;
 mod wasmtime;
 
@@ -13,6 +13,9 @@ use anyhow::{Context, Result, bail};
 use http::StatusCode;
 use tokio::process::Command;
 
+pub use own::{HostOptions, variables_of_market};
+
+use crate::machine::Layout;
 use crate::process::Process;
 use crate::programs::Programs;
 use crate::seed::Seed;
@@ -28,6 +31,8 @@ const LOOK: Duration = Duration::from_micros(200);
 pub struct Server {
     /// Its name in tables.
     pub name: String,
+    /// Its process, which is the first of its group.
+    pub id: i32,
     /// Where it listens.
     pub address: SocketAddr,
     /// From the start of the process to the first answer that was asked for.
@@ -87,7 +92,7 @@ impl Server {
 pub struct App<'a> {
     /// The manifest.
     pub manifest: &'a Path,
-    /// What is in its store beforehand, and the settings for it.
+    /// What is in its store beforehand, and the settings for that.
     pub seed: Option<&'a Seed>,
     /// More settings.
     pub variables: &'a [(String, String)],
@@ -101,32 +106,31 @@ pub struct Launcher<'a> {
     /// What can be started.
     pub programs: &'a Programs,
     folder: PathBuf,
-    /// Processors that servers are bound to, for taskset.
-    processors: Option<String>,
+    layout: Layout,
     client: reqwest::Client,
 }
 
 impl<'a> Launcher<'a> {
     /// A launcher that works in `folder`.
-    ///
-    /// # Errors
-    /// If no HTTP client can be made.
     pub fn new(
         programs: &'a Programs,
         folder: &Path,
-        processors: Option<String>,
+        layout: Layout,
         client: reqwest::Client,
     ) -> Launcher<'a> {
         Launcher {
             programs,
             folder: folder.to_owned(),
-            processors,
+            layout,
             client,
         }
     }
 
-    /// A new folder for one server.
-    fn folder(&self, name: &str) -> Result<PathBuf> {
+    /// A new folder, for a server or for what several of them share.
+    ///
+    /// # Errors
+    /// If it can't be made.
+    pub fn folder(&self, name: &str) -> Result<PathBuf> {
         let prefix = format!("{}-", name.replace([' ', '/'], "-"));
         let folder = tempfile::Builder::new()
             .prefix(&prefix)
@@ -148,7 +152,7 @@ impl<'a> Launcher<'a> {
 
     /// A command that is bound to the processors of servers.
     fn command(&self, program: &Path) -> Command {
-        match &self.processors {
+        match &self.layout.servers {
             Some(processors) => {
                 let mut command = Command::new("taskset");
                 command.arg("-c").arg(processors).arg(program);
@@ -171,6 +175,7 @@ impl<'a> Launcher<'a> {
         let process = Process::start(command, &folder.join("output.txt"))?;
         let mut server = Server {
             name: name.to_owned(),
+            id: process.id(),
             address,
             started_within: Duration::ZERO,
             process,
