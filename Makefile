@@ -117,19 +117,19 @@ BENCH_ARGS ?=
 MINUTES ?= 10
 
 .PHONY: bench
-bench: bench-build ## Measure everything beside its peers, in half an hour or more
+bench: bench-build ## Measure everything beside its peers (40 minutes)
 	@target/release/bench full $(BENCH_ARGS)
 
 .PHONY: bench-quick
-bench-quick: bench-build ## Measure the ratios to reach, in three minutes
+bench-quick: bench-build ## Measure the ratios to reach (3 minutes)
 	@target/release/bench quick $(BENCH_ARGS)
 
 .PHONY: ladder
-ladder: bench-build ## Measure what each layer costs
+ladder: bench-build ## Measure what each layer costs (3 minutes)
 	@target/release/bench ladder $(BENCH_ARGS)
 
 .PHONY: soak
-soak: bench-build ## Load it with failing upstreams for MINUTES=10
+soak: bench-build ## Load it while upstreams fail, for MINUTES=10
 	@target/release/bench soak --minutes $(MINUTES) $(BENCH_ARGS)
 
 .PHONY: bench-build

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use rustix::process::{Resource, getrlimit, setrlimit};
 use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::load::Wrk;
 use crate::machine::{Layout, Machine};
@@ -81,7 +82,7 @@ impl Arguments {
     fn effort(&self) -> Effort {
         let (rounds, seconds) = match self.kind {
             Kind::Quick => (3, 1),
-            _ => (5, 3),
+            _ => (5, 2),
         };
         Effort {
             rounds: self.rounds.unwrap_or(rounds).max(1),
@@ -111,13 +112,13 @@ pub fn run() -> ExitCode {
 /// Servers are in process groups of their own, so that Ctrl-C does not reach them: dropping what
 /// holds them ends them.
 async fn until_interrupted(arguments: &Arguments) -> Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
-        done = measure(arguments) => done,
-        interrupted = tokio::signal::ctrl_c() => {
-            interrupted?;
-            bail!("interrupted; nothing is reported");
-        }
+        done = measure(arguments) => return done,
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+        _ = terminated.recv() => {}
     }
+    bail!("interrupted; nothing is reported")
 }
 
 async fn measure(arguments: &Arguments) -> Result<()> {

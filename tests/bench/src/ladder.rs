@@ -85,7 +85,12 @@ pub async fn climb(
         run.note("instructions are not counted: `perf stat` is missing, or this machine can't");
     }
     stop(contenders).await?;
+    let is_uncounted = measured_step(&run.measured, names::UNCOUNTED).is_some();
     let step = |(server, adds): (&'static str, &'static str)| {
+        let adds = match server {
+            names::HOST if !is_uncounted => "the rates component with its metrics, as shipped",
+            _ => adds,
+        };
         let instructions = counted.iter().find(|(name, _)| *name == server);
         Some(Step {
             adds,

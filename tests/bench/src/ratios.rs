@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::measurement::{Cell, Measured, Measurement, MemoryCourse};
 use crate::names;
-use crate::statistics::Figure;
+use crate::statistics::{Figure, rounded};
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -210,10 +210,8 @@ impl<'a> Ratios<'a> {
             Some(false) => "growing",
             None => "too short to tell whether it is flat",
         };
-        let remark = format!(
-            "after {} requests of all routes; {shape}",
-            course.requests()
-        );
+        let requests = rounded(course.requests() as f64);
+        let remark = format!("after {requests} requests of all routes; {shape}");
         let figure = Figure::of([bytes as f64 / MIB]);
         (figure.ok_or_else(|| "no samples".to_owned()), remark)
     }

@@ -4,11 +4,16 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::{Launcher, Server, free_address};
 use crate::programs::Program;
+
+/// How often it is looked whether an answer is kept, and the pause between two looks.
+const LOOKS: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl Launcher<'_> {
     /// nginx with a cache, which asks `origin` for what it lacks.
@@ -38,7 +43,27 @@ impl Launcher<'_> {
             .arg(folder.join("error.log"))
             .arg("-c")
             .arg(&file);
-        self.start(name, command, &folder, address, probe).await
+        let server = self.start(name, command, &folder, address, probe).await?;
+        self.must_keep(&server, probe).await?;
+        Ok(server)
+    }
+
+    /// Fails unless the cache answers by itself before long: an answer is kept a moment after it
+    /// was given. The origin gives every answer an id of its own, so one that is there twice was
+    /// kept.
+    async fn must_keep(&self, server: &Server, path: &str) -> Result<()> {
+        let url = format!("{}{path}", server.url());
+        let mut last = None;
+        for _ in 0..LOOKS {
+            let answer = self.client.get(&url).send().await?;
+            let id = answer.headers().get("x-request-id").cloned();
+            if id.is_some() && id == last {
+                return Ok(());
+            }
+            last = id;
+            tokio::time::sleep(PAUSE).await;
+        }
+        bail!("nginx does not keep {path}")
     }
 }
 
