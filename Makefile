@@ -10,7 +10,7 @@ ARGS ?=
 
 COMPONENTS := rates providers health metrics site
 GUESTS := guest-modern guest-classic
-BENCH_GUESTS := guest-constant guest-reading
+BENCH_GUESTS := guest-constant guest-reading guest-modern
 WASM := --release --target wasm32-wasip2
 # Quick to build and as fast to run as a release build; see [profile.local] in Cargo.toml.
 NATIVE := --profile local

@@ -17,7 +17,7 @@ use runtime_host_manifest::{
     VariableValues,
 };
 use wasmtime::Engine;
-use wasmtime::component::{Component, InstancePre, Linker};
+use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
 use wasmtime_wasi_http::{p2, p3};
 
@@ -25,6 +25,7 @@ use crate::capabilities;
 use crate::capabilities::key_value::GrantedStores;
 use crate::capabilities::variables::GrantedVariables;
 use crate::clock::GuestClock;
+use crate::compiled::CompiledCode;
 use crate::composition::{self, CompositionError};
 use crate::guest_output::GuestOutput;
 use crate::imports::{self, ImportError};
@@ -117,6 +118,7 @@ pub enum LoadError {
 /// What all components of an application share.
 pub(crate) struct Surroundings {
     pub(crate) engine: Engine,
+    pub(crate) compiled: CompiledCode,
     pub(crate) stores: Arc<Stores>,
     pub(crate) output: GuestOutput,
     pub(crate) clock: GuestClock,
@@ -294,11 +296,11 @@ fn load_component(
     })?;
     let engine = &surroundings.engine;
     let bytes = composed(application, declared)?;
-    let component =
-        Component::from_binary(engine, &bytes).map_err(|error| LoadError::Compilation {
-            component: id.to_string(),
-            reason: format!("{error:#}"),
-        })?;
+    let component = surroundings.compiled.component(engine, &bytes);
+    let component = component.map_err(|error| LoadError::Compilation {
+        component: id.to_string(),
+        reason: format!("{error:#}"),
+    })?;
     let pre = linker
         .instantiate_pre(&component)
         .map_err(|error| imports::explain(id.as_str(), &component, engine, &error))?;

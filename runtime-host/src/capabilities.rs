@@ -2,6 +2,7 @@
 //! the others. Which component may use what is decided when the application is loaded and held
 //! in the state of each instance.
 
+mod http_fields;
 pub(crate) mod key_value;
 pub(crate) mod outbound_http;
 pub(crate) mod variables;
@@ -19,6 +20,7 @@ pub(crate) fn linker(engine: &Engine) -> wasmtime::Result<Linker<InstanceState>>
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     outbound_http::add_to_linker(&mut linker)?;
+    http_fields::replace_in(&mut linker)?;
     key_value::add_to_linker(&mut linker)?;
     wasi_keyvalue::add_to_linker(&mut linker)?;
     variables::add_to_linker(&mut linker)?;

@@ -27,9 +27,12 @@ enum Command {
 
 /// Does what the process's arguments say. The exit code is 1 if that fails, after one sentence
 /// about the reason on standard error, and 2 for arguments that mean nothing.
-pub fn run() -> ExitCode {
+///
+/// `give_back_memory` is called once an application is loaded: loading takes far more memory than
+/// serving, and an allocator may keep it.
+pub fn run(give_back_memory: fn()) -> ExitCode {
     let done = match Cli::parse().command {
-        Command::Up(up) => up.run(),
+        Command::Up(up) => up.run(give_back_memory),
         Command::Build(build) => build.run(),
     };
     match done {

@@ -1,5 +1,5 @@
 //! The wasmtime engine of this process: compiler settings, the pool that instances come
-//! from, the cache of compiled code, and the clock that interrupts guests. Every host in the
+//! from, and the clock that interrupts guests. Every host in the
 //! process shares it, because a pool reserves address space. What a single component may use is
 //! decided elsewhere, per instance.
 
@@ -7,16 +7,15 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::{
-    Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, OptLevel,
-    PoolingAllocationConfig,
-};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig};
 
 /// How often a guest that computes gives way to the other requests of its core.
 const TICK: Duration = Duration::from_millis(5);
 
 /// How many instances may be alive at once in the process. Beyond it, requests are answered 503.
-const MAX_INSTANCES: u32 = 2048;
+///
+/// Each has a stack in reserve, and each stack takes a system call when the pool is made.
+const MAX_INSTANCES: u32 = 1024;
 
 /// The most that one linear memory can address: 4 GiB, all that a 32-bit guest can name. The
 /// real limit is the memory cap of each instance.
@@ -50,8 +49,7 @@ fn start(interrupts: bool) -> wasmtime::Result<Engine> {
     config
         .wasm_component_model_async(true)
         .epoch_interruption(interrupts)
-        .cranelift_opt_level(OptLevel::Speed)
-        .cache(compile_cache());
+        .cranelift_opt_level(OptLevel::Speed);
     let engine = Engine::new(config.allocation_strategy(pool())).or_else(|error| {
         // Where the address space is limited (ulimit -v, some sandboxes), slower instances are
         // better than none.
@@ -87,14 +85,6 @@ fn pool() -> InstanceAllocationStrategy {
         .async_stack_keep_resident(16 << 10)
         .max_unused_warm_slots(64);
     InstanceAllocationStrategy::Pooling(pool)
-}
-
-/// Compiled code is kept in the user's cache directory. A host that cannot write there still
-/// runs; it compiles at each start.
-fn compile_cache() -> Option<Cache> {
-    Cache::new(CacheConfig::new())
-        .inspect_err(|error| tracing::warn!("no compile cache: {error:#}"))
-        .ok()
 }
 
 /// A plain thread ticks: a timer on the async runtime would come late exactly when a guest

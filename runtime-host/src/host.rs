@@ -17,6 +17,7 @@ use runtime_host_manifest::{
 
 use crate::app::{App, LoadError, Surroundings};
 use crate::clock::{GuestClock, SystemClock, WallClock};
+use crate::compiled::CompiledCode;
 use crate::engine::{self, EngineError};
 use crate::guest_output::GuestOutput;
 use crate::server::listener::{self, ListenError};
@@ -246,6 +247,7 @@ impl HostBuilder {
         let stores = Arc::new(stores);
 
         let surroundings = Surroundings {
+            compiled: CompiledCode::open(),
             engine: engine::shared(self.limits.guests_are_bounded)?,
             stores: Arc::clone(&stores),
             output: output.clone(),

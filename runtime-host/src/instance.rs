@@ -22,7 +22,7 @@ use crate::settings::Limits;
 
 /// The largest head of a request or response that a guest can build, in bytes. Includes what
 /// the host needs to hold it.
-const MAX_HEADERS: usize = 64 << 10;
+pub(crate) const MAX_HEADERS: usize = 64 << 10;
 
 /// What belongs to one instance: one field per capability, and what limits it.
 pub(crate) struct InstanceState {

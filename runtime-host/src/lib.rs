@@ -11,6 +11,7 @@ mod app;
 mod capabilities;
 pub mod cli;
 mod clock;
+mod compiled;
 mod composition;
 mod engine;
 mod guest_output;

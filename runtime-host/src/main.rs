@@ -8,5 +8,14 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    runtime_host::cli::run()
+    runtime_host::cli::run(give_back_memory)
+}
+
+/// Has the allocator return what it keeps for later to the system.
+fn give_back_memory() {
+    // SAFETY: It may be called at any time; it frees nothing that is in use.
+    #[expect(unsafe_code, reason = "a function in C")]
+    unsafe {
+        libmimalloc_sys::mi_collect(true);
+    }
 }

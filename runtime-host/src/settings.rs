@@ -31,7 +31,7 @@ impl Default for Limits {
         Self {
             request_timeout: Duration::from_secs(30),
             max_instance_memory: 128 << 20,
-            max_instance_reuse_count: 1_000,
+            max_instance_reuse_count: 10_000,
             max_instance_concurrent_reuse_count: 16,
             idle_instance_timeout: Duration::from_secs(1),
             max_concurrent_requests: 1_024,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// The guest for WASI 0.3 at `/modern/...`, the one for WASI 0.2 at `/classic/...`, and the
-/// first one again without a route of its own, as `hidden`.
+/// first one again at `/neighbour/...` and, as `hidden`, without a route of its own.
 pub(crate) struct Guests {
     pub(crate) host: Host,
     client: reqwest::Client,
@@ -46,6 +46,12 @@ component = "classic"
 [component.classic]
 source = {classic:?}
 allowed_outbound_hosts = {allowed_outbound_hosts:?}
+
+[[trigger.http]]
+route = "/neighbour/..."
+component = "neighbour"
+[component.neighbour]
+source = {modern:?}
 
 [[trigger.http]]
 route = {{ private = true }}

@@ -83,6 +83,47 @@ async fn a_trap_ends_its_instance_and_the_next_request_gets_another() {
     }
 }
 
+/// Ends the answers to what a component does for ever, or to a trap.
+async fn misbehave(guests: &Guests, route: &str, status: u16, times: usize) {
+    for _ in 0..times {
+        // Two at once share an instance.
+        let path = format!("/modern/{route}");
+        let answers = join_all([guests.get(&path), guests.get(&path)]).await;
+        for answer in answers {
+            answer.expect_status(status);
+        }
+    }
+}
+
+#[tokio::test]
+async fn under_load_a_component_answers_everything_beside_one_that_misbehaves() {
+    let guests = guests().await;
+    for (route, status, times) in [("loop", 504, 1), ("allocate", 500, 4), ("trap", 500, 50)] {
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        let clients = join_all((0..32).map(|client| {
+            let path = ["/neighbour/hello", "/classic/hello"][client % 2];
+            let (guests, is_over) = (&guests, &is_over);
+            async move {
+                let mut served = 0;
+                while !is_over.load(std::sync::atomic::Ordering::Relaxed) {
+                    guests.get(path).await.expect_status(200);
+                    served += 1;
+                }
+                served
+            }
+        }));
+        let bad = async {
+            misbehave(&guests, route, status, times).await;
+            is_over.store(true, std::sync::atomic::Ordering::Relaxed);
+        };
+        let (served, ()) = futures::join!(clients, bad);
+        assert!(
+            served.iter().all(|served| *served > 0),
+            "{route}: {served:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_is_not_listed_is_closed() {
     let guests = Guests::start().await;

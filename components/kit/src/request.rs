@@ -1,6 +1,7 @@
 //! What came in: method, target, headers, identity. What most requests don't need is read when
 //! it is asked for.
 
+use crate::clock::Clock;
 use crate::problem::{Problem, shortened};
 use crate::random::Random;
 use crate::request_id::RequestId;
@@ -8,6 +9,7 @@ use http::Method;
 use http::request::Parts;
 use std::cell::OnceCell;
 use std::fmt::Debug;
+use std::time::Duration;
 
 /// The parts of a request's head that are read when they are asked for.
 pub trait Head: Debug {
@@ -37,34 +39,36 @@ pub struct Request {
     query: OnceCell<Query>,
     head: Box<dyn Head>,
     id: RequestId,
+    arrived: Duration,
 }
 
 impl Request {
-    /// A request for `target`, a path with or without a query.
-    pub fn new(
+    /// A request for `target`, a path with or without a query, that arrives now.
+    pub fn new<W: Random + Clock>(
         method: Method,
         target: String,
         head: Box<dyn Head>,
-        random: &impl Random,
+        world: &W,
     ) -> Request {
         Request {
+            arrived: world.elapsed(),
             method,
             path_end: target.find('?').unwrap_or(target.len()),
             target,
             query: OnceCell::new(),
-            id: RequestId::of(&*head, random),
+            id: RequestId::of(&*head, world),
             head,
         }
     }
 
     /// The same from a head that has been read as a whole.
-    pub fn from_parts(head: Parts, random: &impl Random) -> Request {
+    pub fn from_parts<W: Random + Clock>(head: Parts, world: &W) -> Request {
         let target = head
             .uri
             .path_and_query()
             .map_or("/", |target| target.as_str());
         let (method, target) = (head.method.clone(), target.to_owned());
-        Request::new(method, target, Box::new(head), random)
+        Request::new(method, target, Box::new(head), world)
     }
 
     /// Request method.
@@ -105,6 +109,11 @@ impl Request {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<String> {
         self.head.header(name)
+    }
+
+    /// When it came, in elapsed time.
+    pub fn arrived(&self) -> Duration {
+        self.arrived
     }
 
     /// Who this request is.

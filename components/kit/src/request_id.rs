@@ -53,15 +53,13 @@ fn hex(bits: u64) -> String {
 /// 16 digits. Each request writes four of these; the formatter of the standard library takes
 /// ten times as many instructions for it.
 fn push_hex(text: &mut String, bits: u64) {
-    for byte in bits.to_be_bytes() {
-        for digit in [byte >> 4, byte & 15] {
-            text.push(char::from(if digit < 10 {
-                b'0' + digit
-            } else {
-                b'a' + digit - 10
-            }));
-        }
+    let mut digits = [0; 16];
+    for (place, digit) in digits.iter_mut().enumerate() {
+        let value = (bits >> (60 - 4 * place)) as u8 & 15;
+        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
     }
+    // Digits are text.
+    text.push_str(std::str::from_utf8(&digits).unwrap_or_default());
 }
 
 fn is_acceptable_id(id: &str) -> bool {

@@ -37,7 +37,6 @@ pub async fn serve<W: Capabilities>(
     request: Request,
     handle: impl AsyncFnOnce(&Request) -> Routed,
 ) -> Answer {
-    let started = world.elapsed();
     let mut routed = handle(&request).await;
     let method = match *request.method() {
         Method::GET => "GET",
@@ -49,7 +48,7 @@ pub async fn serve<W: Capabilities>(
     routed.answer = routed.answer.for_request(&request);
     let status = routed.answer.status();
     recorder.count(&HTTP_REQUESTS, &[method, routed.route, status.as_str()]);
-    let took = world.elapsed().saturating_sub(started);
+    let took = world.elapsed().saturating_sub(request.arrived());
     recorder.observe(&HTTP_DURATION, &[method, routed.route], took);
     recorder.flush_soon(world);
     routed.answer

@@ -99,7 +99,7 @@ struct LimitArgs {
     #[arg(long, value_name = "SIZE", env = "SPIN_MAX_INSTANCE_MEMORY")]
     max_instance_memory: Option<ByteSize>,
 
-    /// Requests that one instance serves before it is replaced. [default: 1000]
+    /// Requests that one instance serves before it is replaced. [default: 10000]
     #[arg(long, value_name = "COUNT")]
     max_instance_reuse_count: Option<NonZeroUsize>,
 
@@ -164,7 +164,7 @@ impl LimitArgs {
 }
 
 impl Up {
-    pub(super) fn run(&self) -> Result<()> {
+    pub(super) fn run(&self, give_back_memory: fn()) -> Result<()> {
         let _log = logging::start(self.format);
         if self.build {
             build(&self.from, &self.component_ids)?;
@@ -173,16 +173,17 @@ impl Up {
             .enable_all()
             .build()
             .context("the host's runtime does not start")?;
-        let served = runtime.block_on(self.serve());
+        let served = runtime.block_on(self.serve(give_back_memory));
         // After a second signal nothing is waited for.
         runtime.shutdown_background();
         served
     }
 
-    async fn serve(&self) -> Result<()> {
+    async fn serve(&self, give_back_memory: fn()) -> Result<()> {
         let host = self.start().await?;
         let mut signals = Signals::new().context("signals cannot be received")?;
         announce(&host);
+        give_back_memory();
         let limit = match signals.next().await {
             Ended::Terminated => self.drain_timeout,
             Ended::Interrupted => self.drain_timeout.min(INTERRUPT_DRAIN),

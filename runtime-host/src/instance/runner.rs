@@ -11,10 +11,10 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use wasmtime::component::{Accessor, GuestTaskId};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi_http::WasiHttpView;
@@ -30,6 +30,13 @@ use crate::instance::{InstanceState, new_store};
 /// How many requests an instance takes before other tasks of its core get a turn.
 const REQUESTS_PER_TURN: usize = 16;
 
+/// How long a request waits for room for its instance where the host is full; then the answer is
+/// 503.
+const ROOM_WAIT: Duration = Duration::from_secs(1);
+
+/// How often it looks for it.
+const ROOM_STEP: Duration = Duration::from_millis(5);
+
 /// The instance had work left when its time was up.
 #[derive(Debug, thiserror::Error)]
 #[error("it was still busy when its time was up")]
@@ -38,7 +45,7 @@ struct Stopped;
 /// Makes an instance and runs it to its end.
 pub(super) async fn run(seat: Occupied) {
     let watch = Arc::new(Watch::default());
-    let (mut store, proxy) = match instantiate(&seat, &watch).await {
+    let (mut store, proxy) = match instantiate_in_turn(&seat, &watch).await {
         Ok(instance) => instance,
         Err(error) => {
             report_unstarted(&seat, error);
@@ -57,6 +64,23 @@ pub(super) async fn run(seat: Occupied) {
     if let Err(error) = ended {
         watch.fail();
         report_end(&seat.pool().component, &mut store, &error);
+    }
+}
+
+/// Makes an instance as soon as there is room for one. Instances that still do something after
+/// their answers take room too, but mostly not for long.
+async fn instantiate_in_turn(
+    seat: &Occupied,
+    watch: &Arc<Watch>,
+) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
+    let end = Instant::now() + ROOM_WAIT;
+    loop {
+        match instantiate(seat, watch).await {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() && Instant::now() < end => {
+                sleep(ROOM_STEP).await;
+            }
+            made => return made,
+        }
     }
 }
 

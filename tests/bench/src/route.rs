@@ -51,6 +51,9 @@ pub const NOT_MODIFIED: Route = route("304", "/v1/rates/BTC/USD", StatusCode::NO
 /// A code that is not served.
 pub const PROBLEM: Route = route("problem", "/v1/rates/XXL/USD", StatusCode::NOT_FOUND);
 
+/// An answer in five pieces, of a component made for it.
+pub const STREAM: Route = route("stream", "/stream", StatusCode::OK);
+
 /// An amount that is none.
 pub const INVALID: Route = route(
     "invalid",

@@ -54,6 +54,7 @@ impl Stages<'_> {
     pub async fn run(&self, run: &mut Run) -> Result<()> {
         self.note_absent(run)?;
         self.serving(run).await?;
+        self.streaming(run).await?;
         self.constant(run).await?;
         self.limits(run).await?;
         self.fresh_instances(run).await?;
@@ -158,6 +159,26 @@ impl Stages<'_> {
                 run.measure("serving", host, &loads, once).await?;
             }
         }
+        stop(contenders).await
+    }
+
+    /// A component whose answers come in pieces: no piece may wait for another's receipt.
+    async fn streaming(&self, run: &mut Run) -> Result<()> {
+        let manifest = self.apps.join("streaming.toml");
+        let app = App {
+            manifest: &manifest,
+            seed: None,
+            variables: &[],
+            probe: route::STREAM.path,
+        };
+        let host = self.launcher.host(names::HOST, &app, &PLAIN).await?;
+        let mut contenders = vec![Contender::new(names::HOST, Role::Ours, host)];
+        let once = Effort {
+            rounds: 1,
+            ..run.effort
+        };
+        run.measure("serving", &mut contenders, &[(route::STREAM, 1)], once)
+            .await?;
         stop(contenders).await
     }
 

@@ -97,14 +97,15 @@ impl Served {
     }
 }
 
-/// The board to answer from.
+/// The board to answer from, for a request that came at `arrived` in elapsed time.
 ///
 /// # Errors
 /// A 503 problem that says when to come back, if there is no board that may be served.
 pub(crate) async fn current<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
+    arrived: Duration,
 ) -> Result<Served, Problem> {
-    let result = obtain(service).await;
+    let result = obtain(service, arrived).await;
     let label = match &result {
         Ok(served) if served.is_stale => "stale",
         Ok(served) => match served.status {
@@ -154,15 +155,17 @@ impl Unserved {
 
 async fn obtain<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
+    arrived: Duration,
 ) -> Result<Served, Unserved> {
     let world = &service.world;
-    let Ok(seen) = service.memo.recent(world).await else {
+    let now = world.now();
+    let Ok(seen) = service.memo.recent(world, arrived).await else {
         return Err(Unserved::StoreFails);
     };
     let Some(held) = &seen.held else {
         return first_board(service, &seen).await;
     };
-    let (now, bits) = (world.now(), low_bits(world.bits()));
+    let bits = low_bits(world.bits());
     match freshness::freshness(&held.head, &service.settings.policy, now, bits) {
         Freshness::Fresh => Ok(hit(held, now)),
         Freshness::Due => renew(service, &seen, held, false).await,

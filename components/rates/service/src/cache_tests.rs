@@ -6,6 +6,7 @@ use crate::adapters::{
 use crate::cache::{Served, current};
 use crate::service::Service;
 use crate::settings::Settings;
+use edge_rates_kit::clock::Clock;
 use edge_rates_kit::fake::World;
 use edge_rates_kit::outbound::{OutboundError, OutboundResponse};
 use edge_rates_kit::problem::Problem;
@@ -79,7 +80,7 @@ fn instance(world: &World) -> Rc<Service<World, Plain>> {
 /// Asks for the board while background work goes on, as an instance does.
 fn ask(service: &Rc<Service<World, Plain>>) -> Result<Served, Problem> {
     block_on(async {
-        let asking = pin!(current(service));
+        let asking = pin!(current(service, service.world.elapsed()));
         let result = match select(asking, pin!(forever(&service.world))).await {
             Either::Left((result, _)) => result,
             Either::Right(((), _)) => unreachable!("background work never ends"),
@@ -354,7 +355,7 @@ fn a_leader_at_the_end_of_its_window_has_no_rival_in_the_next() {
         if counting.get() == 1 {
             // While the first upstream call is under way, the window ends and others come.
             of_rival.advance(Duration::from_millis(200));
-            let problem = run_within(current(&rival)).unwrap_err();
+            let problem = run_within(current(&rival, rival.world.elapsed())).unwrap_err();
             assert_eq!(problem.status(), 503);
             assert!(!rival.memo.is_leading(), "the next window is taken");
         }

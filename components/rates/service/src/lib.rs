@@ -2,7 +2,7 @@
 //! they are given: in the sandbox that is Spin's, in tests and benchmarks a native one.
 //!
 //! A request is parsed by its route in [`routes`], asks `cache` for the current board, and is
-//! answered from it. The cache refreshes the board when it is due (`refresh`), by way of
+//! answered from it, or from what `rendered` has kept of an earlier answer. The cache refreshes the board when it is due (`refresh`), by way of
 //! the provider adapters ([`adapters`]).
 
 pub mod adapters;

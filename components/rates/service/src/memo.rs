@@ -60,12 +60,16 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
-    /// What the store holds, looked up at most [`RECHECK`] ago.
+    /// What the store holds, looked up at most [`RECHECK`] before `now`, which is elapsed time:
+    /// the clock on the wall may stand still.
     ///
     /// # Errors
     /// If the store fails while nothing is remembered. Otherwise the memory serves.
-    pub(crate) async fn recent<W: Store + Clock>(&self, world: &W) -> Result<Rc<Seen>, StoreError> {
-        let now = world.elapsed();
+    pub(crate) async fn recent<W: Store + Clock>(
+        &self,
+        world: &W,
+        now: Duration,
+    ) -> Result<Rc<Seen>, StoreError> {
         let seen = Rc::clone(&self.seen.borrow());
         let looked_at = self.looked_at.get();
         if looked_at.is_some_and(|at| now.saturating_sub(at) < RECHECK) {

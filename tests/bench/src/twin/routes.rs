@@ -1,5 +1,6 @@
 //! The component's routes on axum, one service per thread.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -10,6 +11,7 @@ use axum::extract::{Request, State};
 use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt as _;
+use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
@@ -18,8 +20,7 @@ use edge_rates_kit::serving::{self, Routed, beside_reading};
 use edge_rates_kit::variables::Variables as _;
 use edge_rates_service::adapters::Adapters as _;
 use edge_rates_service::{Service, Settings, routes};
-use http::HeaderValue;
-use http::header::CACHE_CONTROL;
+use http::{HeaderName, HeaderValue};
 use send_wrapper::SendWrapper;
 use tokio::net::TcpListener;
 
@@ -76,7 +77,7 @@ fn health(state: State<Shared>, request: Request) -> impl Future<Output = Respon
             return Routed::new("/healthz", request, answer);
         }
         let mut answer = Answer::json(r#"{"status":"ok"}"#);
-        answer.set(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        answer.set("cache-control", "no-store");
         Routed::new("/healthz", request, Ok(answer))
     })
 }
@@ -91,14 +92,26 @@ fn answered(
             world, recorder, ..
         } = &**shared;
         let (head, _) = request.into_parts();
-        let answer = serving::serve(world, recorder, head, async |request| {
+        let request = request::Request::from_parts(head, world);
+        let answer = serving::serve(world, recorder, request, async |request| {
             handle(&shared, request).await
         })
         .await;
         let (status, headers, body) = answer.into_parts();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = status;
-        *response.headers_mut() = headers;
+        response.headers_mut().reserve(headers.len());
+        for (name, value) in headers {
+            let value = match value {
+                Cow::Borrowed(text) => Ok(HeaderValue::from_static(text)),
+                Cow::Owned(text) => HeaderValue::from_maybe_shared(Bytes::from(text)),
+            };
+            // The service writes nothing that is not a header's text.
+            if let Ok(value) = value {
+                let name = HeaderName::from_static(name);
+                response.headers_mut().insert(name, value);
+            }
+        }
         response
     })
 }

@@ -96,7 +96,8 @@ async fn from_board<W: Capabilities, A: Adapters + 'static, Q, E>(
         Some(_) => None,
         None => Some(parse()?),
     };
-    let served = cache::current(service).await.map_err(unserved)?;
+    let served = cache::current(service, request.arrived());
+    let served = served.await.map_err(unserved)?;
     let times = &service.settings.cache_times;
     if let Some(known) = known.filter(|known| known.of == served.state()) {
         return Ok(served.answer(&known, times));
