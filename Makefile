@@ -125,7 +125,7 @@ bench-quick: bench-build ## Measure the ratios to reach (3 minutes)
 	@target/release/bench quick $(BENCH_ARGS)
 
 .PHONY: ladder
-ladder: bench-build ## Measure what each layer costs (3 minutes)
+ladder: bench-build ## Measure what each layer costs (5 minutes)
 	@target/release/bench ladder $(BENCH_ARGS)
 
 .PHONY: soak
@@ -136,7 +136,9 @@ soak: bench-build ## Load it while upstreams fail, for MINUTES=10
 bench-build: components bench-packages
 	@cargo build $(WASM) $(addprefix -p ,$(BENCH_GUESTS))
 	echo "Building the host as it ships (many minutes the first time) …"
-	cargo build --release -p runtime-host -p market-simulator -p edge-rates-bench
+	# By itself, so that it is built with the same features as what ships.
+	cargo build --release -p runtime-host
+	cargo build --release -p market-simulator -p edge-rates-bench
 
 # The load generator, and a peer.
 .PHONY: bench-packages

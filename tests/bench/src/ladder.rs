@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::instructions::{self, PerRequest};
+use crate::instructions::{self, Counter, PerRequest};
 use crate::measurement::{Cell, Measured};
 use crate::names;
 use crate::report::{aligned, table};
@@ -22,6 +22,9 @@ const STAGE: &str = "ladder";
 
 /// Connections at which throughput and processor time are taken.
 const MANY: u32 = 64;
+
+/// How long a server is loaded under callgrind: some hundred requests.
+const SECONDS_UNDER_CALLGRIND: u64 = 3;
 
 /// What the component that reads its store reads: as many bytes as the others answer.
 const READ: (&str, &str) = ("greeting", crate::CONSTANT);
@@ -72,19 +75,25 @@ pub async fn climb(
     let loads = [(route::PAIR, 1), (route::PAIR, MANY)];
     run.measure(STAGE, &mut contenders, &loads, run.effort)
         .await?;
-    let mut counted = Vec::new();
-    if instructions::are_counted().await {
-        for contender in &contenders {
-            let sent = route::PAIR.without_condition();
-            let seconds = run.effort.seconds;
-            let per_request =
-                instructions::per_request(&run.wrk, &contender.server, &sent, MANY, seconds);
-            counted.push((contender.name, per_request.await?));
+    let counted = match Counter::of_this_machine().await {
+        Some(Counter::Processor) => {
+            let counted = count_by_processor(run, &contenders).await;
+            stop(contenders).await?;
+            counted?
         }
-    } else {
-        run.note("instructions are not counted: `perf stat` is missing, or this machine can't");
-    }
-    stop(contenders).await?;
+        Some(Counter::Callgrind) => {
+            stop(contenders).await?;
+            count_by_callgrind(run, launcher, manifest, apps).await?
+        }
+        None => {
+            stop(contenders).await?;
+            run.note(
+                "instructions are not counted: neither does the processor tell `perf stat`, nor \
+                 is there valgrind",
+            );
+            Vec::new()
+        }
+    };
     let is_uncounted = measured_step(&run.measured, names::UNCOUNTED).is_some();
     let step = |(server, adds): (&'static str, &'static str)| {
         let adds = match server {
@@ -99,6 +108,46 @@ pub async fn climb(
         })
     };
     Ok(STEPS.into_iter().filter_map(step).collect())
+}
+
+type CountOf = (&'static str, PerRequest);
+
+async fn count_by_processor(run: &Run, contenders: &[Contender]) -> Result<Vec<CountOf>> {
+    let sent = route::PAIR.without_condition();
+    let mut counted = Vec::new();
+    for Contender { name, server, .. } in contenders {
+        let seconds = run.effort.seconds;
+        let count = instructions::by_processor(&run.wrk, server, &sent, MANY, seconds);
+        counted.push((*name, count.await?));
+    }
+    Ok(counted)
+}
+
+/// Starts everything once more, slowly.
+async fn count_by_callgrind(
+    run: &mut Run,
+    launcher: &Launcher<'_>,
+    manifest: &Path,
+    apps: &Path,
+) -> Result<Vec<CountOf>> {
+    run.note(
+        "instructions are counted by callgrind: in user mode only, and on a simulated processor",
+    );
+    let launcher = launcher.under_callgrind();
+    eprintln!("Starting everything under callgrind (minutes, if nothing is compiled for it yet) …");
+    let contenders = start(run, &launcher, manifest, apps).await?;
+    let sent = route::PAIR.without_condition();
+    let mut counted = Vec::new();
+    for Contender { name, server, .. } in &contenders {
+        let profile = launcher.profile_of(server);
+        let seconds = SECONDS_UNDER_CALLGRIND;
+        let count =
+            instructions::by_callgrind(&run.wrk, server, &profile, &sent, MANY, seconds).await?;
+        eprintln!("{name}: {:.0} instructions per request", count.user);
+        counted.push((*name, count));
+    }
+    stop(contenders).await?;
+    Ok(counted)
 }
 
 async fn start(
@@ -195,7 +244,8 @@ pub fn as_table(steps: &[Step]) -> comfy_table::Table {
         "p50 c=1, µs",
         "CPU µs/req",
         "more, µs",
-        "instructions user",
+        "instructions/req",
+        "generated",
         "kernel",
     ]);
     let mut before: Option<f64> = None;
@@ -210,10 +260,9 @@ pub fn as_table(steps: &[Step]) -> comfy_table::Table {
         if is_on_the_way {
             before = cost;
         }
-        let count = |count: fn(&PerRequest) -> f64| {
-            step.instructions
-                .as_ref()
-                .map_or_else(String::new, |of| rounded(count(of)))
+        let count = |count: fn(PerRequest) -> Option<f64>| {
+            let count = step.instructions.and_then(count);
+            count.map_or_else(String::new, rounded)
         };
         table.add_row([
             step.server.to_owned(),
@@ -225,11 +274,12 @@ pub fn as_table(steps: &[Step]) -> comfy_table::Table {
             shown(step.p50_us),
             shown(step.processor_us),
             more,
-            count(|of| of.user),
+            count(|of| Some(of.user)),
+            count(|of| of.generated),
             count(|of| of.kernel),
         ]);
     }
-    aligned(table, 2..8)
+    aligned(table, 2..9)
 }
 
 #[cfg(test)]

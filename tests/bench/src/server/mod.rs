@@ -5,6 +5,7 @@ mod own;
 mod spin;
 mod wasmtime;
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,6 +23,9 @@ use crate::seed::Seed;
 
 /// How long a server may take to serve; a cold compilation of five components is included.
 const START: Duration = Duration::from_secs(120);
+
+/// The same under callgrind, which makes everything fifty times as slow.
+const START_UNDER_CALLGRIND: Duration = Duration::from_secs(30 * 60);
 
 /// Between two looks at a server that starts.
 const LOOK: Duration = Duration::from_micros(200);
@@ -108,6 +112,7 @@ pub struct Launcher<'a> {
     folder: PathBuf,
     layout: Layout,
     client: reqwest::Client,
+    is_under_callgrind: bool,
 }
 
 impl<'a> Launcher<'a> {
@@ -123,7 +128,25 @@ impl<'a> Launcher<'a> {
             folder: folder.to_owned(),
             layout,
             client,
+            is_under_callgrind: false,
         }
+    }
+
+    /// A launcher whose servers run under callgrind, with its counts off. They write their
+    /// profiles to [`Launcher::profile_of`].
+    pub fn under_callgrind(&self) -> Launcher<'a> {
+        Launcher {
+            programs: self.programs,
+            folder: self.folder.clone(),
+            layout: self.layout.clone(),
+            client: self.client.clone(),
+            is_under_callgrind: true,
+        }
+    }
+
+    /// The file that a server under callgrind writes its first profile to.
+    pub fn profile_of(&self, server: &Server) -> PathBuf {
+        self.folder.join(format!("callgrind.{}.1", server.id))
     }
 
     /// A new folder, for a server or for what several of them share.
@@ -152,14 +175,20 @@ impl<'a> Launcher<'a> {
 
     /// A command that is bound to the processors of servers.
     fn command(&self, program: &Path) -> Command {
-        match &self.layout.servers {
-            Some(processors) => {
-                let mut command = Command::new("taskset");
-                command.arg("-c").arg(processors).arg(program);
-                command
-            }
-            None => Command::new(program),
+        let mut before: Vec<OsString> = Vec::new();
+        if let Some(processors) = &self.layout.servers {
+            before.extend(["taskset", "-c", processors].map(OsString::from));
         }
+        if self.is_under_callgrind {
+            let profiles = self.folder.join("callgrind.%p");
+            before.extend(["valgrind", "--tool=callgrind", "--instr-atstart=no"].map(Into::into));
+            before.push(format!("--callgrind-out-file={}", profiles.display()).into());
+        }
+        before.push(program.into());
+        let mut words = before.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        command
     }
 
     /// Starts a command, and waits until `probe` is answered 200.
@@ -171,6 +200,10 @@ impl<'a> Launcher<'a> {
         address: SocketAddr,
         probe: &str,
     ) -> Result<Server> {
+        let patience = match self.is_under_callgrind {
+            true => START_UNDER_CALLGRIND,
+            false => START,
+        };
         let started = Instant::now();
         let process = Process::start(command, &folder.join("output.txt"))?;
         let mut server = Server {
@@ -188,9 +221,9 @@ impl<'a> Launcher<'a> {
                 Err(error) => error.to_string(),
             };
             server.must_run()?;
-            if started.elapsed() > START {
+            if started.elapsed() > patience {
                 let words = server.process.last_words();
-                bail!("{name} does not answer {url} within {START:?}: {last}\n{words}");
+                bail!("{name} does not answer {url} within {patience:?}: {last}\n{words}");
             }
             // The runtime's timer is coarser than what is measured here, and nothing else is
             // going on.
