@@ -75,6 +75,8 @@ pub struct Window {
     pub p50_us: u64,
     /// The 99th percentile of latency, in microseconds.
     pub p99_us: u64,
+    /// Processor time of the host for one request, in microseconds.
+    pub processor_us: f64,
     /// Resident bytes at its end.
     pub resident_bytes: u64,
     /// What was wrong in it, if anything was.
@@ -93,6 +95,9 @@ pub struct Judgement {
     pub p50: Option<f64>,
     /// The same of the 99th percentiles' medians.
     pub p99: Option<f64>,
+    /// The same of processor time per request. What else the machine does changes latency much
+    /// more than this.
+    pub processor: Option<f64>,
 }
 
 /// Runs for `minutes`.
@@ -123,11 +128,13 @@ pub async fn run(
     let count = (minutes * 60).div_ceil(WINDOW);
     for (number, (whom, fault)) in (1..=count).zip(FAULTS.into_iter().cycle()) {
         let url = host.url();
+        let before = host.processor_time()?;
         let loading = run.wrk.rotate(&url, &mix.sent, CONNECTIONS, WINDOW);
         let failing = fail_for_a_while(run, &market, &host, whom, fault);
         let (counted, stale) = tokio::join!(loading, failing);
         let (counted, stale) = (counted?, stale?);
         host.must_run()?;
+        let used = host.processor_time()?.saturating_sub(before);
         let wrong = mix.wrong_in(&counted, CONNECTIONS);
         if let Some(wrong) = &wrong {
             run.fail(format!("window {number}, {fault} of {whom}: {wrong}"));
@@ -141,6 +148,7 @@ pub async fn run(
             per_second: counted.per_second(),
             p50_us: counted.p50_us,
             p99_us: counted.p99_us,
+            processor_us: used.as_micros() as f64 / counted.requests.max(1) as f64,
             resident_bytes,
             wrong,
         };
@@ -222,13 +230,14 @@ pub fn judge(windows: &[Window]) -> Judgement {
             let most = part.iter().map(|window| window.resident_bytes).max();
             most.map(|bytes| bytes as f64)
         }),
-        p50: grown(|part| median(part, |window| window.p50_us)),
-        p99: grown(|part| median(part, |window| window.p99_us)),
+        p50: grown(|part| median(part, |window| window.p50_us as f64)),
+        p99: grown(|part| median(part, |window| window.p99_us as f64)),
+        processor: grown(|part| median(part, |window| window.processor_us)),
     }
 }
 
-fn median(windows: &[&Window], of: fn(&Window) -> u64) -> Option<f64> {
-    let figure = Figure::of(windows.iter().map(|window| of(window) as f64));
+fn median(windows: &[&Window], of: fn(&Window) -> f64) -> Option<f64> {
+    let figure = Figure::of(windows.iter().map(|window| of(window)));
     figure.map(|figure| figure.median)
 }
 
@@ -252,6 +261,13 @@ impl Judgement {
             compared("memory", self.memory, MEMORY_MAY_GROW, "flat", "growing"),
             compared("p50", self.p50, LATENCY_MAY_GROW, "no drift", "drifting"),
             compared("p99", self.p99, LATENCY_MAY_GROW, "no drift", "drifting"),
+            compared(
+                "processor time per request",
+                self.processor,
+                LATENCY_MAY_GROW,
+                "no drift: where latency drifts, it is for what else the machine does",
+                "drifting",
+            ),
         ]
     }
 }
@@ -266,6 +282,7 @@ pub fn as_table(windows: &[Window]) -> comfy_table::Table {
         "req/s",
         "p50 µs",
         "p99 µs",
+        "CPU µs/req",
         "MiB",
         "answers",
     ]);
@@ -278,6 +295,7 @@ pub fn as_table(windows: &[Window]) -> comfy_table::Table {
             rounded(window.per_second),
             rounded(window.p50_us as f64),
             rounded(window.p99_us as f64),
+            rounded(window.processor_us),
             format!("{:.1}", mib(window.resident_bytes)),
             window
                 .wrong
@@ -285,7 +303,7 @@ pub fn as_table(windows: &[Window]) -> comfy_table::Table {
                 .unwrap_or_else(|| "as expected".to_owned()),
         ]);
     }
-    aligned(table, 3..8)
+    aligned(table, 3..9)
 }
 
 #[cfg(test)]
@@ -304,6 +322,7 @@ mod tests {
                 per_second: 100.0,
                 p50_us,
                 p99_us: 10 * p50_us,
+                processor_us: p50_us as f64,
                 resident_bytes: mib << 20,
                 wrong: None,
             })
