@@ -54,6 +54,25 @@ async fn a_price_is_a_json_number_with_the_digits_of_the_board() {
 }
 
 #[tokio::test]
+async fn precision_and_symbols_are_obeyed() {
+    let app = App::start().await;
+    let text = app
+        .get("/api/v3/simple/price?symbols=btc&vs_currencies=usd&precision=0")
+        .await
+        .expect_status(200)
+        .text;
+    let price = text.strip_prefix("{\"bitcoin\":{\"usd\":");
+    let price = price.and_then(|rest| rest.strip_suffix("}}"));
+    assert!(price.unwrap().parse::<u64>().is_ok(), "{text}");
+    let body = app
+        .get("/api/v3/simple/price?ids=bitcoin&vs_currencies=usd&precision=many")
+        .await
+        .expect_status(422)
+        .json();
+    assert!(body["error"].as_str().unwrap().contains("precision"));
+}
+
+#[tokio::test]
 async fn unknown_ids_are_absent_and_unknown_parameters_ignored() {
     let app = App::start().await;
     let route = "/api/v3/simple/price?ids=bitcoin,no-such-coin&vs_currencies=usd,zzz&x_cg_demo_api_key=k&what=ever";

@@ -75,9 +75,14 @@ async fn a_board_that_turned_stale_is_another_answer() {
     app.market.fail(Provider::CoinGecko, Fault::ServerError);
     app.advance(Duration::from_secs(1_000));
     let etag = fresh.header("etag").to_owned();
+    let modified = fresh.header("last-modified").to_owned();
     let stale = app
         .get_with(ROUTES[0], &[("if-none-match", &etag)])
         .await
         .expect_stale();
     assert_ne!(stale.header("etag"), etag);
+    // Both are of the same board, so its time does not tell them apart.
+    app.get_with(ROUTES[0], &[("if-modified-since", &modified)])
+        .await
+        .expect_stale();
 }

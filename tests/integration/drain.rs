@@ -68,6 +68,47 @@ async fn requests_that_come_while_it_drains_are_answered_or_refused_but_never_cu
     assert_eq!(host.ended().await, Some(0));
 }
 
+/// A host that may take an hour for a request and for its end, with one request under way.
+async fn asleep(folder: &TempDir) -> (Process, tokio::task::JoinHandle<()>) {
+    let patient = ["--request-timeout", "1h", "--drain-timeout", "1h"];
+    let host = Process::start(&manifest(folder.path(), &[]), &patient).await;
+    let url = format!("{}/modern/sleep?ms=3600000&count=asleep", host.url);
+    let request = tokio::spawn(async move {
+        let _cut_off = client().get(&url).send().await;
+    });
+    let asleep = format!("{}/modern/increment?key=asleep&delta=0", host.url);
+    until("the request is under way", async || {
+        let answer = client().get(&asleep).send().await.unwrap();
+        answer.text().await.unwrap().trim() == "1"
+    })
+    .await;
+    (host, request)
+}
+
+#[tokio::test]
+async fn ctrl_c_waits_for_a_moment_only() {
+    let folder = TempDir::new().unwrap();
+    let (mut host, request) = asleep(&folder).await;
+    host.signal("-INT");
+    assert_eq!(host.ended().await, Some(0));
+    request.abort();
+}
+
+#[tokio::test]
+async fn a_second_signal_waits_for_nothing() {
+    let folder = TempDir::new().unwrap();
+    let (mut host, request) = asleep(&folder).await;
+    host.signal("-TERM");
+    let url = host.url.clone();
+    until("it drains", async || {
+        client().get(&url).send().await.is_err()
+    })
+    .await;
+    host.signal("-TERM");
+    assert_eq!(host.ended().await, Some(0));
+    request.abort();
+}
+
 #[tokio::test]
 async fn work_that_outlives_its_answer_is_finished() {
     let guests = Guests::start().await;

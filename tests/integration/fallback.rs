@@ -2,7 +2,11 @@
 
 use crate::app::App;
 use market_simulator::{Fault, Provider};
+use socket2::{Domain, Socket, Type};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 async fn source_with(failing: &[Provider]) -> String {
     let app = App::start().await;
@@ -22,6 +26,64 @@ async fn the_next_provider_is_asked_when_one_fails() {
     assert_eq!(source_with(&[]).await, "coingecko");
     assert_eq!(source_with(&[CoinGecko]).await, "coinbase");
     assert_eq!(source_with(&[CoinGecko, Coinbase]).await, "kraken");
+}
+
+#[tokio::test]
+async fn one_that_hangs_is_given_up_in_time_for_the_next() {
+    let app = App::start().await;
+    app.market.fail(Provider::CoinGecko, Fault::Hang);
+    let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    assert_eq!(body["source"], "coinbase");
+}
+
+/// An app whose CoinGecko is at another address.
+async fn with_coingecko_at(listener: &std::net::TcpListener) -> App {
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    App::with(&[
+        ("coingecko_url", url.as_str()),
+        ("other_upstream", "http://127.0.0.1:*"),
+    ])
+    .await
+}
+
+#[tokio::test]
+async fn one_that_takes_no_connections_is_given_up_in_time_for_the_next() {
+    // A listener that accepts nothing, with connections until the system completes no more.
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    socket.bind(&any.into()).unwrap();
+    socket.listen(0).unwrap();
+    let listener = std::net::TcpListener::from(socket);
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(500)) {
+        waiting.push(stream);
+    }
+    let app = with_coingecko_at(&listener).await;
+    let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    assert_eq!(body["source"], "coinbase");
+}
+
+#[tokio::test]
+async fn one_that_never_ends_its_answer_is_given_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let app = with_coingecko_at(&listener).await;
+    listener.set_nonblocking(true).unwrap();
+    let upstream = TcpListener::from_std(listener).unwrap();
+    let dripping = tokio::spawn(async move {
+        let (mut stream, _) = upstream.accept().await.unwrap();
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n{";
+        stream.write_all(head).await.unwrap();
+        while stream.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    });
+    app.until("the next one is asked", async || {
+        let answer = app.get("/v1/rates/BTC/USD").await;
+        answer.status == 200 && answer.json()["source"] == "coinbase"
+    })
+    .await;
+    dripping.await.unwrap();
 }
 
 #[tokio::test]

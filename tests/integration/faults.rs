@@ -57,6 +57,20 @@ async fn warm_requests_are_answered_from_the_stale_board() {
 }
 
 #[tokio::test]
+async fn nobody_waits_long_for_an_upstream_while_a_board_is_stored() {
+    let app = app_with_one_upstream().await;
+    let before = app.get(ROUTES[0]).await.expect_status(200).json();
+    app.market.fail(Provider::CoinGecko, Fault::Hang);
+    app.advance(Duration::from_secs(1_000));
+    // It is answered before the upstream is given up.
+    let first = app.get(ROUTES[0]).await.expect_status(200);
+    let status = first.header("cache-status");
+    assert!(status.ends_with("; detail=revalidating"), "{status}");
+    assert_eq!(first.json()["price"], before["price"]);
+    assert_eq!(first.json()["stale"], true);
+}
+
+#[tokio::test]
 async fn cold_requests_are_refused_with_the_time_to_come_back() {
     for fault in Fault::ALL
         .into_iter()

@@ -58,6 +58,15 @@ async fn a_guest_that_allocates_for_ever_gets_500_while_others_are_served() {
 }
 
 #[tokio::test]
+async fn memory_has_a_limit_that_nobody_had_to_set() {
+    let guests = Guests::start().await;
+    guests.get("/modern/allocate").await.expect_status(500);
+    guests.get("/modern/hello").await.expect_status(200);
+    let said = guests.stderr_of("modern");
+    assert!(said.contains("its memory limit of 128 MiB"), "{said}");
+}
+
+#[tokio::test]
 async fn a_guest_that_sleeps_too_long_gets_504() {
     let guests = guests().await;
     beside(

@@ -31,6 +31,34 @@ async fn a_component_that_may_reaches_it_in_process() {
 }
 
 #[tokio::test]
+async fn calls_that_go_round_in_circles_come_to_an_end() {
+    let guests = Guests::with(&["http://modern.spin.internal"], |builder| builder).await;
+    let chain = |calls: usize| {
+        let call = "/fetch?url=http://modern.spin.internal";
+        format!("/modern{}/hello", call.repeat(calls))
+    };
+    let answer = guests.get(&chain(16)).await.expect_status(200);
+    assert_eq!(answer.text, "hello\n");
+    let answer = guests.get(&chain(17)).await.expect_status(502);
+    assert!(answer.text.contains("LoopDetected"), "{}", answer.text);
+}
+
+#[tokio::test]
+async fn a_component_that_may_calls_the_application_itself() {
+    for (allowed, status) in [(&["http://self"][..], 200), (&[], 502)] {
+        let guests = Guests::with(allowed, |builder| builder).await;
+        for caller in ["modern", "classic"] {
+            let path = format!("/{caller}/fetch?url=http://self.alt/modern/echo");
+            let answer = guests.get(&path).await.expect_status(status);
+            if status == 200 {
+                let path_info = &answer.json()["headers"]["spin-path-info"];
+                assert_eq!(path_info, "/echo", "by its public route");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_component_that_may_not_does_not() {
     let guests = Guests::start().await;
     guests

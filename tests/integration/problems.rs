@@ -1,6 +1,7 @@
 //! What the service says to requests that it can't answer: RFC 9457 problems.
 
 use crate::app::App;
+use std::time::Duration;
 
 #[tokio::test]
 async fn an_unknown_path_is_a_404_problem() {
@@ -88,6 +89,19 @@ async fn a_request_keeps_its_identity() {
 }
 
 #[tokio::test]
+async fn scripts_of_other_origins_may_read_answers_and_their_headers() {
+    let app = App::start().await;
+    for path in ["/v1/rates/BTC/USD", "/api/info", "/nonsense"] {
+        let answer = app.get(path).await;
+        assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
+        assert_eq!(
+            answer.header("access-control-expose-headers"),
+            "Age, Cache-Status, Date, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id"
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_landing_page_and_the_information_are_there() {
     let app = App::start().await;
     let page = app.get("/").await.expect_status(200);
@@ -97,4 +111,21 @@ async fn the_landing_page_and_the_information_are_there() {
     assert_eq!(info["name"], "edge-rates");
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert!(info["uptime"].is_u64());
+}
+
+#[tokio::test]
+async fn the_information_tells_this_deployment_from_others() {
+    let app = App::with(&[("commit", "abc1234"), ("replica", "pod-7")]).await;
+    let info = app.get("/api/info").await.expect_status(200).json();
+    assert_eq!(info["commit"], "abc1234");
+    assert_eq!(info["replica"], "pod-7");
+    assert_eq!(info["host"], app.host.address().to_string());
+    app.advance(Duration::from_secs(90));
+    // An instance that was idle for a moment is replaced by one that starts at 0.
+    app.until("the time since the first answer is told", async || {
+        let uptime = app.get("/api/info").await.json()["uptime"].clone();
+        app.advance(Duration::from_secs(1));
+        uptime.as_u64().unwrap() > 0
+    })
+    .await;
 }

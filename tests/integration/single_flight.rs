@@ -14,6 +14,14 @@ async fn two_hundred_first_requests_make_one_upstream_call() {
         Fault::Delay(Duration::from_millis(500)),
     );
     let answers = join_all((0..200).map(|_| app.get("/v1/rates/BTC/USD"))).await;
+    let has = |status: &str| {
+        let answers = answers.iter();
+        answers
+            .filter(|answer| answer.header("cache-status") == status)
+            .count()
+    };
+    assert_eq!(has("edge-rates; fwd=uri-miss; fwd-status=200; stored"), 1);
+    assert!(has("edge-rates; fwd=uri-miss; collapsed") > 0);
     let mut bodies: Vec<String> = answers
         .into_iter()
         .map(|answer| answer.expect_status(200).text)

@@ -85,6 +85,68 @@ async fn a_missing_import_is_named() {
 }
 
 #[tokio::test]
+async fn a_file_that_is_no_component_is_named_with_the_right_target() {
+    let said = refusal_of(&format!("{:?}", wasm("guest_classic")), "\"spin.toml\"").await;
+    assert!(
+        said.contains("spin.toml of [component.classic] is not a WebAssembly file")
+            && said.contains("wasm32-wasip2"),
+        "{said}"
+    );
+}
+
+/// What is said of a component that has this dependency.
+async fn refusal_with_dependency(wasm_name: &str) -> String {
+    let build = "build = { command = \"make guests\" }";
+    let dependency = format!(
+        "{build}\n[component.modern.dependencies]\n\"edge-rates:provider/quotes@1.0.0\" = {{ path = {:?} }}",
+        wasm(wasm_name)
+    );
+    refusal_of(build, &dependency).await
+}
+
+#[tokio::test]
+async fn a_dependency_that_needs_a_right_of_its_component_is_named_with_the_way_to_pass_it_on() {
+    let said = refusal_with_dependency("guest_modern").await;
+    assert!(
+        said.contains("`key_value_stores`")
+            && said.contains("dependencies_inherit_configuration = true"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_dependency_that_nothing_imports_is_named() {
+    let said = refusal_with_dependency("providers").await;
+    assert!(
+        said.contains("names `edge-rates:provider/quotes@1.0.0`")
+            && said.contains("imports nothing of that name"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn what_this_host_does_not_have_is_named_with_what_to_do_instead() {
+    let stores = "key_value_stores = [\"default\"]";
+    let said = refusal_of(stores, "sqlite_databases = [\"default\"]").await;
+    assert!(
+        said.contains("`sqlite_databases` in [component.modern] is not built into this host")
+            && said.contains("use `key_value_stores`"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_variable_without_a_value_is_named_with_the_ways_to_give_one() {
+    let said = refusal_of("{ default = \"hello\" }", "{ required = true }").await;
+    assert!(
+        said.contains("`greeting`")
+            && said.contains("--variable greeting=")
+            && said.contains("SPIN_VARIABLE_GREETING"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
 async fn a_busy_port_is_named_with_the_ways_out() {
     let folder = TempDir::new().unwrap();
     let path = manifest(folder.path(), &[]);

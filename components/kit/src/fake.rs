@@ -30,6 +30,7 @@ struct State {
     random: Cell<SplitMix>,
     upstream: RefCell<Upstream>,
     sent: RefCell<Vec<OutboundRequest>>,
+    limits: RefCell<Vec<Limits>>,
     background: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
 }
 
@@ -60,6 +61,7 @@ impl World {
                 Err(OutboundError::Connection("no upstream was scripted".into()))
             })),
             sent: RefCell::default(),
+            limits: RefCell::default(),
             background: RefCell::default(),
         }))
     }
@@ -88,6 +90,11 @@ impl World {
     /// Requests sent upstream so far.
     pub fn sent(&self) -> Vec<OutboundRequest> {
         self.0.sent.borrow().clone()
+    }
+
+    /// The limits that they were sent with.
+    pub fn limits(&self) -> Vec<Limits> {
+        self.0.limits.borrow().clone()
     }
 
     /// Makes the store refuse changes, as on a full disk, or take them again.
@@ -238,9 +245,10 @@ impl Outbound for World {
     async fn send(
         &self,
         request: &OutboundRequest,
-        _limits: &Limits,
+        limits: &Limits,
     ) -> Result<OutboundResponse, OutboundError> {
         self.0.sent.borrow_mut().push(request.clone());
+        self.0.limits.borrow_mut().push(*limits);
         (self.0.upstream.borrow_mut())(request)
     }
 }

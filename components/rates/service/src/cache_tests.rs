@@ -12,6 +12,7 @@ use edge_rates_kit::outbound::{OutboundError, OutboundResponse};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::store::Store;
+use edge_rates_quotes::Head;
 use edge_rates_quotes::stored::{BODY_KEY, FAILURE_KEY, HEAD_KEY};
 use futures::executor::block_on;
 use futures::future::{Either, select};
@@ -126,6 +127,10 @@ fn cache_status(service: &Service<World, Plain>, served: &Served) -> String {
     let rendered = served.render("q", served.is_stale, "{}");
     let answer = served.answer(&rendered, &service.settings.cache_times);
     answer.header("cache-status").unwrap().to_owned()
+}
+
+fn stored_head(world: &World) -> Head {
+    Head::decode(&world.value(HEAD_KEY).unwrap()).unwrap()
 }
 
 #[test]
@@ -258,6 +263,23 @@ fn the_second_upstream_is_asked_when_the_first_fails() {
 }
 
 #[test]
+fn all_upstreams_together_get_no_more_time_than_one_election() {
+    let world = World::new();
+    let slow = world.clone();
+    world.upstream(move |_| {
+        slow.advance(Duration::from_secs(8));
+        Err(OutboundError::Timeout)
+    });
+    ask(&instance(&world)).unwrap_err();
+    let totals: Vec<_> = world
+        .limits()
+        .iter()
+        .map(|limits| limits.total.as_secs())
+        .collect();
+    assert_eq!(totals, [5, 2]);
+}
+
+#[test]
 fn the_next_attempt_waits_only_until_the_first_upstream_may_be_asked() {
     let world = World::new();
     let service = instance(&world);
@@ -276,6 +298,74 @@ fn the_next_attempt_waits_only_until_the_first_upstream_may_be_asked() {
     });
     let problem = ask(&service).unwrap_err().into_answer("/");
     assert_eq!(problem.header("retry-after"), Some("10"));
+
+    // The other way round.
+    let world = World::new();
+    let service = instance(&world);
+    world.upstream(|request| {
+        let status = if request.url.contains("first") {
+            500
+        } else {
+            429
+        };
+        Ok(OutboundResponse {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        })
+    });
+    let problem = ask(&service).unwrap_err().into_answer("/");
+    assert_eq!(problem.header("retry-after"), Some("10"));
+}
+
+#[test]
+fn those_who_wait_for_a_leader_that_fails_learn_when_to_come_back() {
+    let world = World::new();
+    let (leader, other) = (instance(&world), instance(&world));
+    upstream(&world, 500, "");
+    let asking = futures::future::join(
+        current(&leader, world.elapsed()),
+        current(&other, world.elapsed()),
+    );
+    let (first, second) = match block_on(select(pin!(asking), pin!(forever(&world)))) {
+        Either::Left((results, _)) => results,
+        Either::Right(((), _)) => unreachable!("background work never ends"),
+    };
+    for result in [first, second] {
+        let problem = result.unwrap_err().into_answer("/");
+        let seconds: u64 = problem.header("retry-after").unwrap().parse().unwrap();
+        assert!((8..=10).contains(&seconds), "not in a moment: {seconds}");
+    }
+    assert_eq!(world.sent().len(), 2, "both upstreams once");
+}
+
+#[test]
+fn the_head_tells_how_long_the_board_took() {
+    let world = World::new();
+    let slow = world.clone();
+    world.upstream(move |_| {
+        slow.advance(Duration::from_millis(1_500));
+        Ok(OutboundResponse {
+            status: 200,
+            headers: Vec::new(),
+            body: b"7".to_vec(),
+        })
+    });
+    ask(&instance(&world)).unwrap();
+    assert_eq!(stored_head(&world).cost_ms, 1_500);
+}
+
+#[test]
+fn the_body_is_read_once_per_version() {
+    let world = World::new();
+    let service = instance(&world);
+    upstream(&world, 200, "7");
+    ask(&service).unwrap();
+    block_on(world.delete(BODY_KEY)).unwrap();
+    world.advance(Duration::from_secs(1));
+    let served = ask(&service).unwrap();
+    assert!(cache_status(&service, &served).contains("; hit;"));
+    assert_eq!(world.sent().len(), 1);
 }
 
 #[test]
@@ -414,19 +504,30 @@ fn a_full_store_does_not_make_an_instance_hammer_upstreams() {
 }
 
 #[test]
+fn without_counters_some_instances_lead_and_not_all() {
+    let world = World::new();
+    upstream(&world, 200, "7");
+    ask(&instance(&world)).unwrap();
+    world.fill_store(true);
+    world.advance(Duration::from_secs(310));
+    let before = world.sent().len();
+    for _ in 0..80 {
+        assert_eq!(price(&ask(&instance(&world)).unwrap()), "7");
+    }
+    let leaders = world.sent().len() - before;
+    assert!((1..=30).contains(&leaders), "an eighth of 80: {leaders}");
+}
+
+#[test]
 fn a_failed_early_refresh_leaves_a_fresh_board_fresh() {
     let world = World::new();
     let service = instance(&world);
     upstream(&world, 200, "7");
     ask(&service).unwrap();
     // A board that took so long to fetch that its refresh is due some seconds early.
-    let mut held = block_on(service.memo.look(&world))
-        .unwrap()
-        .held
-        .clone()
-        .unwrap();
-    held.head.cost_ms = 60_000;
-    service.memo.remember(&world, held);
+    let mut head = stored_head(&world);
+    head.cost_ms = 60_000;
+    block_on(world.set(HEAD_KEY, &head.encode())).unwrap();
     world.advance(Duration::from_secs(290));
     let failure = edge_rates_quotes::stored::Failure {
         at: edge_rates_kit::clock::Clock::now(&world),

@@ -275,3 +275,44 @@ fn unreachable_upstream(error: OutboundError) -> Refusal {
         detail: error.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::executor::block_on;
+    use futures::stream;
+
+    fn hold_off_seconds(error: Error) -> u64 {
+        refused(error, None).hold_off.as_secs()
+    }
+
+    #[test]
+    fn how_long_an_upstream_is_left_alone_depends_on_why_it_refused() {
+        let text = || "why".to_owned();
+        assert_eq!(hold_off_seconds(Error::RateLimited(Some(120))), 120);
+        assert_eq!(hold_off_seconds(Error::RateLimited(Some(1))), 5);
+        assert_eq!(hold_off_seconds(Error::RateLimited(Some(86_400))), 900);
+        assert_eq!(hold_off_seconds(Error::RateLimited(None)), 60);
+        assert_eq!(hold_off_seconds(Error::Unauthorised(text())), 900);
+        assert_eq!(hold_off_seconds(Error::Unavailable(text())), 10);
+        assert_eq!(hold_off_seconds(Error::Malformed(text())), 10);
+    }
+
+    #[test]
+    fn what_some_requests_priced_counts_where_others_failed() {
+        let quote = || Quote {
+            asset: "bitcoin".to_owned(),
+            quote: Currency::parse("USD").unwrap(),
+            price: Price::parse("1").unwrap(),
+            change_24h_pct: None,
+            updated: None,
+            source: None,
+        };
+        let failed = |reason: &str| Err(refused(Error::Unavailable(reason.to_owned()), None));
+        let some = [failed("first"), Ok(vec![quote()]), failed("second")];
+        assert_eq!(block_on(gather(stream::iter(some))).unwrap().len(), 1);
+        let none = [failed("first"), failed("second")];
+        let refusal = block_on(gather(stream::iter(none))).unwrap_err();
+        assert_eq!(refusal.detail, "first");
+    }
+}

@@ -1,0 +1,207 @@
+//! `make` and `.ci/run`, as somebody at a terminal meets them. Building is left out: what they
+//! would build has been built for these tests.
+
+use crate::answer::Answer;
+use crate::app::{SOON, client, root, until};
+use crate::process::binary;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+use std::process::Stdio;
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+use tokio::time::timeout;
+
+/// The repository's files in a folder of their own, so that `.spin` is nobody else's, beside
+/// programs that do nothing but note in `called.txt` how they were called.
+fn folder(idle_programs: &[&str]) -> TempDir {
+    let folder = TempDir::new().unwrap();
+    for name in ["Makefile", "spin.toml", "target", "runtime-host"] {
+        symlink(root().join(name), folder.path().join(name)).unwrap();
+    }
+    for part in ["bin", ".ci"] {
+        std::fs::create_dir(folder.path().join(part)).unwrap();
+    }
+    std::fs::copy(root().join(".ci/run"), folder.path().join(".ci/run")).unwrap();
+    for name in idle_programs {
+        let path = folder.path().join("bin").join(name);
+        let script = format!("#!/bin/sh\necho {name} \"$@\" >> called.txt\n");
+        std::fs::write(&path, script).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+    }
+    folder
+}
+
+fn called(folder: &TempDir) -> String {
+    std::fs::read_to_string(folder.path().join("called.txt")).unwrap_or_default()
+}
+
+/// A command in that folder, without what the environment of these tests would change.
+fn command(program: &Path, folder: &TempDir) -> Command {
+    let path = std::env::var("PATH").unwrap();
+    let mut command = Command::new(program);
+    command
+        .current_dir(folder.path())
+        .env("PATH", format!("{}/bin:{path}", folder.path().display()))
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LISTEN", "ARGS", "LIVE"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn make(folder: &TempDir) -> Command {
+    command(Path::new("make"), folder)
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+/// A command with everything that it starts, as a terminal sees it.
+struct ProcessGroup(u32);
+
+impl ProcessGroup {
+    /// Sends a signal to all of them. Gives whether anybody was there.
+    fn signal(&self, signal: &str) -> bool {
+        std::process::Command::new("kill")
+            .args([signal, "--", &format!("-{}", self.0)])
+            .stderr(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
+    }
+}
+
+impl Drop for ProcessGroup {
+    fn drop(&mut self) {
+        self.signal("-KILL");
+    }
+}
+
+#[tokio::test]
+async fn make_up_serves_says_what_to_try_and_leaves_nothing_behind() {
+    let folder = folder(&["cargo", "rustup"]);
+    let port = free_port();
+    let mut up = make(&folder)
+        .arg("up")
+        .arg(format!("LISTEN=127.0.0.1:{port}"))
+        .arg(format!("BIN={}", binary().parent().unwrap().display()))
+        .stdout(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let group = ProcessGroup(up.id().unwrap());
+    let url = format!("http://127.0.0.1:{port}");
+    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+    let mut said = String::new();
+    while !(said.contains("Ctrl-C stops everything.") && said.contains("  site: ")) {
+        let line = timeout(SOON, lines.next_line()).await;
+        let line = line.unwrap_or_else(|_| panic!("no more was said than {said}"));
+        let line = line.unwrap();
+        said.push_str(&line.unwrap_or_else(|| panic!("it ended after {said}")));
+        said.push('\n');
+    }
+    for expected in [
+        "Building the components …",
+        "Building the host",
+        "The market is simulated on http://127.0.0.1:",
+        &format!("Serving {url}"),
+        &format!("curl -i {url}/v1/rates/BTC/USD"),
+        &format!("{url}/v1/convert?from=BTC&to=EUR&amount=0.1"),
+        &format!("{url}/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur"),
+        &format!("{url}/health"),
+    ] {
+        assert!(said.contains(expected), "`{expected}` is not in {said}");
+    }
+    let rate = client().get(format!("{url}/v1/rates/BTC/USD")).send().await;
+    let rate = Answer::read(rate.unwrap()).await.expect_status(200).json();
+    assert_eq!(rate["source"], "simulator", "{rate}");
+
+    assert!(group.signal("-INT"));
+    timeout(SOON, up.wait()).await.expect("it ends").unwrap();
+    until("no process is left", async || !group.signal("-0")).await;
+}
+
+#[tokio::test]
+async fn make_help_lists_what_can_be_made() {
+    let folder = folder(&[]);
+    for arguments in [&["help"][..], &[]] {
+        let output = make(&folder).args(arguments).output().await.unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stdout).unwrap();
+        for target in ["up", "build", "test", "lint", "clean", "help"] {
+            let listed = |line: &str| line.starts_with(&format!("  make {target} "));
+            assert!(said.lines().any(listed), "`{target}` is not in {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn make_test_builds_everything_and_runs_every_test() {
+    let folder = folder(&["cargo", "rustup"]);
+    let output = make(&folder)
+        .args(["test", "-o", "packages"])
+        .output()
+        .await
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let called = called(&folder);
+    let at = |call: &str| {
+        let found = called.find(call);
+        found.unwrap_or_else(|| panic!("`{call}` is not in\n{called}"))
+    };
+    let tested = at(
+        "cargo test --profile local --workspace --exclude guest-modern --exclude guest-classic --exclude guest-constant --exclude guest-reading --lib --bins --tests",
+    );
+    for built in [
+        "--target wasm32-wasip2 -p rates -p providers -p health -p metrics -p site",
+        "--target wasm32-wasip2 -p guest-modern -p guest-classic",
+        "cargo build --profile local -p runtime-host -p market-simulator",
+    ] {
+        assert!(at(built) < tested, "{called}");
+    }
+    at(
+        "--workspace --exclude guest-modern --exclude guest-classic --exclude guest-constant --exclude guest-reading --doc",
+    );
+}
+
+#[tokio::test]
+async fn make_lint_denies_warnings_everywhere() {
+    let folder = folder(&["cargo", "rustup"]);
+    let output = make(&folder).arg("lint").output().await.unwrap();
+    assert!(output.status.success());
+    let called = called(&folder);
+    assert!(called.contains("cargo fmt --all --check"), "{called}");
+    let clippy: Vec<_> = called
+        .lines()
+        .filter(|line| line.starts_with("cargo clippy"))
+        .collect();
+    assert_eq!(clippy.len(), 2, "natively and as components: {called}");
+    assert!(clippy.iter().all(|call| call.ends_with("-- -D warnings")));
+}
+
+#[tokio::test]
+async fn ci_lints_and_tests_and_stops_at_the_first_failure() {
+    let folder = folder(&["make"]);
+    let run = folder.path().join(".ci/run");
+    let output = command(&run, &folder).output().await.unwrap();
+    assert!(output.status.success());
+    assert_eq!(
+        called(&folder),
+        "make setup packages\nmake lint\nmake test\n"
+    );
+
+    std::fs::remove_file(folder.path().join("called.txt")).unwrap();
+    let failing = "#!/bin/sh\necho make \"$@\" >> called.txt\n[ \"$1\" != lint ]\n";
+    std::fs::write(folder.path().join("bin/make"), failing).unwrap();
+    let output = command(&run, &folder).output().await.unwrap();
+    assert!(!output.status.success());
+    assert_eq!(called(&folder), "make setup packages\nmake lint\n");
+}
