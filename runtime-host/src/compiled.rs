@@ -23,6 +23,9 @@ use wasmtime::component::Component;
 /// What nobody has used for so long is removed.
 const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// The most that is kept, in bytes: some hundred components.
+const MOST_BYTES: u64 = 512 << 20;
+
 /// The time of last use is not noted more often than this.
 const NOTED: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -84,7 +87,7 @@ impl CompiledCode {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|code| {
-                remove_unused(folder);
+                remove_unused(folder, MOST_BYTES);
                 write(folder, &path, &code)
             })
         {
@@ -165,18 +168,26 @@ fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Removes what has not been used for long, and what a killed host left half written.
-fn remove_unused(folder: &Path) {
+/// Removes what has not been used for long, what a killed host left half written, and the oldest
+/// where it is too much.
+fn remove_unused(folder: &Path, most_bytes: u64) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };
-    for entry in entries.flatten() {
-        let is_old = entry
-            .metadata()
-            .and_then(|metadata| metadata.modified())
-            .is_ok_and(|used| used.elapsed().is_ok_and(|age| age > KEPT));
-        if is_old {
-            let _gone = fs::remove_file(entry.path());
+    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
+        .flatten()
+        .filter_map(|entry| {
+            let metadata = entry.metadata().ok()?;
+            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
+        })
+        .collect();
+    files.sort_by_key(|(used, _, _)| std::cmp::Reverse(*used));
+    let mut bytes = 0;
+    for (used, length, path) in files {
+        bytes += length;
+        let is_old = used.elapsed().is_ok_and(|age| age > KEPT);
+        if is_old || bytes > most_bytes {
+            let _gone = fs::remove_file(path);
         }
     }
 }
@@ -244,5 +255,21 @@ mod tests {
         compiled.component(&Engine::default(), EMPTY).unwrap();
         assert!(!old.exists());
         assert_eq!(files(&folder).len(), 1);
+    }
+
+    #[test]
+    fn the_oldest_go_where_it_is_too_much() {
+        let folder = tempfile::tempdir().unwrap();
+        for age in 0..10 {
+            let file = File::create(folder.path().join(format!("{age}.cwasm"))).unwrap();
+            file.set_len(100).unwrap();
+            let used = SystemTime::now() - Duration::from_secs(60 * age);
+            file.set_modified(used).unwrap();
+        }
+        remove_unused(folder.path(), 350);
+        let mut left = files(folder.path());
+        left.sort();
+        let names: Vec<_> = left.iter().filter_map(|path| path.file_stem()).collect();
+        assert_eq!(names, ["0", "1", "2"]);
     }
 }

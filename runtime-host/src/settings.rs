@@ -51,3 +51,17 @@ impl Limits {
 
 /// Even where requests have to be answered quickly, background work gets this long.
 const MIN_AFTER_ANSWERS: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_without_a_limit_by_default() {
+        let limits = Limits::default();
+        assert_eq!(limits.request_timeout, Duration::from_secs(30));
+        assert_eq!(limits.max_instance_memory, 128 << 20);
+        assert_eq!(limits.max_concurrent_requests, 1_024);
+        assert_eq!(limits.max_request_body, 10 << 20);
+    }
+}

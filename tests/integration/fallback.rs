@@ -117,6 +117,22 @@ async fn providers_agree_on_prices() {
 }
 
 #[tokio::test]
+async fn what_nobody_prices_is_named_as_missing() {
+    let app = App::with(&[("providers", "kraken")]).await;
+    let body = app
+        .get("/v1/rates?symbols=USDC,BTC&vs=JPY")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(body["missing"], serde_json::json!(["USDC/JPY"]));
+    assert_eq!(body["rates"].as_array().unwrap().len(), 1);
+    app.get("/v1/rates/USDC/BTC").await.expect_status(200);
+    app.get("/v1/rates?symbols=USDC&vs=JPY")
+        .await
+        .expect_status(200);
+}
+
+#[tokio::test]
 async fn when_all_fail_the_answer_is_503() {
     let app = App::start().await;
     for provider in [Provider::CoinGecko, Provider::Coinbase, Provider::Kraken] {
@@ -150,6 +166,16 @@ async fn what_a_fallback_does_not_price_is_kept_and_says_where_it_is_from() {
         "it keeps its time"
     );
     assert_eq!(kept["source"], "coingecko");
+    let board = app
+        .get("/v1/rates?symbols=USDC,BTC&vs=JPY")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(board["source"], "kraken");
+    for rate in board["rates"].as_array().unwrap() {
+        let kept = (rate["symbol"] == "USDC").then_some("coingecko");
+        assert_eq!(rate["source"].as_str(), kept, "{rate}");
+    }
     // Kraken goes on, but what it does not price gets too old to pass for fresh.
     app.advance(Duration::from_secs(500));
     app.get("/v1/rates/BTC/USD").await.expect_status(200);

@@ -52,6 +52,12 @@ async fn warm_requests_are_answered_from_the_stale_board() {
                 status.contains("stale-if-error"),
                 "{fault} {route}: {status}"
             );
+            let control = warm.header("cache-control");
+            assert_eq!(control, "public, max-age=0, s-maxage=15", "{fault} {route}");
+            // CoinGecko's shapes have no place for it.
+            if route.starts_with("/v1/") {
+                assert_eq!(warm.json()["stale"], true, "{fault} {route}");
+            }
         }
     }
 }

@@ -125,6 +125,7 @@ async fn read<W: Store + Clock>(
 mod tests {
     use super::*;
     use edge_rates_kit::fake::World;
+    use edge_rates_kit::store::StoreError;
     use edge_rates_quotes::Policy;
     use futures::executor::block_on;
 
@@ -160,9 +161,59 @@ mod tests {
         let answer = block_on(ready(&world));
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.body().as_ref(), br#"{"ready":false}"#);
+        assert_eq!(answer.header("retry-after"), Some("1"));
         let answer = block_on(health(&world));
         assert_eq!(answer.status(), 503);
+        assert_eq!(answer.header("retry-after"), Some("1"));
         assert_eq!(body(&answer)["checks"]["store"]["status"], "failing");
+    }
+
+    /// A store that never answers, and a clock on which every wait is over at once.
+    struct Stalled;
+
+    impl Store for Stalled {
+        async fn get(&self, _: &str) -> Result<Option<Vec<u8>>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn set(&self, _: &str, _: &[u8]) -> Result<(), StoreError> {
+            std::future::pending().await
+        }
+
+        async fn delete(&self, _: &str) -> Result<(), StoreError> {
+            std::future::pending().await
+        }
+
+        async fn keys(&self) -> Result<Vec<String>, StoreError> {
+            std::future::pending().await
+        }
+
+        async fn increment(&self, _: &str, _: i64) -> Result<i64, StoreError> {
+            std::future::pending().await
+        }
+    }
+
+    impl Clock for Stalled {
+        fn now(&self) -> Millis {
+            Millis(0)
+        }
+
+        fn elapsed(&self) -> Duration {
+            Duration::ZERO
+        }
+
+        async fn sleep(&self, duration: Duration) {
+            assert!(duration <= Duration::from_secs(1), "nobody waits so long");
+        }
+    }
+
+    #[test]
+    fn a_store_that_does_not_answer_in_time_is_as_good_as_none() {
+        assert_eq!(READY_DEADLINE, Duration::from_millis(80));
+        let answer = block_on(ready(&Stalled));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(block_on(health(&Stalled)).status(), 503);
     }
 
     #[test]
@@ -186,6 +237,22 @@ mod tests {
         assert_eq!(body["checks"]["board"]["status"], "due");
         assert_eq!(body["checks"]["board"]["age_seconds"], 400);
         assert_eq!(body["checks"]["upstream"]["provider"], "kraken");
+    }
+
+    #[test]
+    fn a_failure_from_before_the_board_is_over() {
+        let world = World::new();
+        let failure = Failure {
+            at: world.now(),
+            retry_from: world.now(),
+            status: None,
+            provider: "kraken".into(),
+            outcome: "timeout".into(),
+        };
+        block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
+        world.advance(Duration::from_secs(1));
+        store_board(&world);
+        assert_eq!(body(&block_on(health(&world)))["status"], "ok");
     }
 
     #[test]

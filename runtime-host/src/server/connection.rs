@@ -66,3 +66,71 @@ pub(crate) async fn serve(
 async fn closed(close: &mut watch::Receiver<bool>) {
     let _server_gone = close.wait_for(|close| *close).await.is_err();
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    use runtime_host_keyvalue::Stores;
+    use runtime_host_manifest::VariableValues;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use crate::app::{App, Surroundings};
+    use crate::clock::{GuestClock, SystemClock};
+    use crate::compiled::CompiledCode;
+    use crate::guest_output::GuestOutput;
+    use crate::server::core::Core;
+    use crate::settings::Limits;
+
+    /// A core that answers `hello` by itself.
+    fn core() -> Arc<Core> {
+        let folder = tempfile::tempdir().unwrap();
+        let manifest = r#"spin_manifest_version = 2
+[application]
+name = "hello"
+[[trigger.http]]
+route = "/"
+static_response = { body = "hello" }
+"#;
+        std::fs::write(folder.path().join("spin.toml"), manifest).unwrap();
+        let application = runtime_host_manifest::load(folder.path()).unwrap();
+        let values = VariableValues::resolve(&application, &[], |_| None).unwrap();
+        let surroundings = Surroundings {
+            engine: crate::engine::shared(true).unwrap(),
+            compiled: CompiledCode::open(),
+            stores: Arc::new(Stores::temporary([]).unwrap()),
+            output: GuestOutput::start(folder.path().to_owned(), false).unwrap(),
+            clock: GuestClock(Arc::new(SystemClock)),
+            environment: Vec::new(),
+        };
+        let app = App::load(&application, &values, &surroundings).unwrap();
+        let draining = Arc::new(AtomicBool::new(false));
+        Core::new(Arc::new(app), Arc::new(Limits::default()), draining)
+    }
+
+    #[tokio::test]
+    async fn the_system_does_not_hold_small_answers_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let (stream, peer) = listener.accept().await.unwrap();
+        let stream = stream.into_std().unwrap();
+        let same_socket = stream.try_clone().unwrap();
+        let (_serving_on, close) = watch::channel(false);
+        tokio::spawn(serve(
+            core().open_connection(),
+            TcpStream::from_std(stream).unwrap(),
+            Origin::client(peer, address),
+            close,
+        ));
+        let request = b"GET / HTTP/1.1\r\nhost: hello\r\n\r\n";
+        client.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        while !answer.ends_with("hello") {
+            answer.push(client.read_u8().await.unwrap().into());
+        }
+        assert!(same_socket.nodelay().unwrap());
+    }
+}

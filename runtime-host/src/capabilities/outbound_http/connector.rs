@@ -208,3 +208,55 @@ impl<'a> Target<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socket2::{Domain, Socket, Type};
+    use std::net::TcpListener;
+
+    fn url_of(listener: &TcpListener) -> String {
+        format!("http://{}", listener.local_addr().unwrap())
+    }
+
+    fn allowed(url: &str) -> Arc<AllowedHosts> {
+        Arc::new(AllowedHosts::parse(&[url]).unwrap())
+    }
+
+    #[tokio::test]
+    async fn the_system_does_not_hold_small_requests_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = url_of(&listener);
+        let tcp = CheckedTcp {
+            component: "rates".parse().unwrap(),
+            allowed: allowed(&url),
+        };
+        let stream = tcp.connect(&url.parse().unwrap()).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_given_up_when_the_time_for_it_is_over() {
+        // A listener that accepts nothing, with connections until the system completes no more.
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        socket.bind(&any.into()).unwrap();
+        socket.listen(0).unwrap();
+        let listener = TcpListener::from(socket);
+        let address = listener.local_addr().unwrap();
+        let patience = Duration::from_millis(500);
+        let mut waiting = Vec::new();
+        while let Ok(stream) = std::net::TcpStream::connect_timeout(&address, patience) {
+            waiting.push(stream);
+        }
+        let url = url_of(&listener);
+        let component: ComponentId = "rates".parse().unwrap();
+        let mut connector = Connector::new(component, allowed(&url)).unwrap();
+        let connecting = CONNECT_TIMEOUT.scope(Duration::from_millis(10), async {
+            connector.call(url.parse().unwrap()).await
+        });
+        let ended = timeout(Duration::from_secs(20), connecting).await;
+        let failure = ended.expect("it does not wait any longer").err();
+        assert!(matches!(failure, Some(ConnectFailure::TimedOut)));
+    }
+}
