@@ -108,6 +108,7 @@ mod tests {
                 id,
                 default_base_url,
                 attribution,
+                ..
             } = adapter.provider();
             let endpoint = Endpoint {
                 base_url: default_base_url.to_owned(),

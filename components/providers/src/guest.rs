@@ -4,7 +4,7 @@
 
 use crate::adapters;
 use crate::bindings::exports::edge_rates::provider::quotes as wit;
-use crate::upstream::{Endpoint, Error, Pair, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Quota, Quote, Request, Response};
 
 /// What the component exports.
 pub(crate) struct Adapters;
@@ -19,6 +19,9 @@ impl wit::Guest for Adapters {
                     id: provider.id.to_owned(),
                     default_base_url: provider.default_base_url.to_owned(),
                     attribution: provider.attribution.to_owned(),
+                    scope: wit::Scope::Market,
+                    quota: provider.quota.into(),
+                    takes_key: provider.takes_key,
                 }
             })
             .collect()
@@ -63,6 +66,16 @@ fn own(pairs: Vec<wit::Pair>) -> Vec<Pair> {
         .collect()
 }
 
+impl From<Quota> for wit::Quota {
+    fn from(quota: Quota) -> Self {
+        Self {
+            per_minute: quota.per_minute,
+            per_minute_with_key: quota.per_minute_with_key,
+            per_month: quota.per_month,
+        }
+    }
+}
+
 impl From<Request> for wit::HttpRequest {
     fn from(request: Request) -> Self {
         Self {
@@ -79,6 +92,8 @@ impl From<Quote> for wit::Quote {
             quote: quote.quote,
             price: quote.price.as_str().to_owned(),
             change_24h_pct: quote.change_24h_pct,
+            market_cap: None,
+            volume_24h: None,
             updated_ms: quote.updated_ms,
         }
     }

@@ -16,6 +16,18 @@ pub(crate) struct Provider {
     pub(crate) default_base_url: &'static str,
     /// The sentence that its terms ask to be shown beside its prices.
     pub(crate) attribution: &'static str,
+    /// How much its terms let be asked.
+    pub(crate) quota: Quota,
+    /// Whether it takes an API key at all.
+    pub(crate) takes_key: bool,
+}
+
+/// Most calls that an upstream allows; None where it promises no number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Quota {
+    pub(crate) per_minute: Option<u32>,
+    pub(crate) per_minute_with_key: Option<u32>,
+    pub(crate) per_month: Option<u32>,
 }
 
 /// An asset priced in a quote currency.

@@ -142,14 +142,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn quote(asset: &str, currency: &str, price: &str) -> Quote {
-        Quote {
-            asset: asset.to_owned(),
-            quote: Currency::parse(currency).unwrap(),
-            price: Price::parse(price).unwrap(),
-            change_24h_pct: None,
-            updated: None,
-            source: None,
-        }
+        let currency = Currency::parse(currency).unwrap();
+        Quote::new(asset, currency, Price::parse(price).unwrap())
     }
 
     fn board(quotes: Vec<Quote>) -> Board {
@@ -246,7 +240,6 @@ mod tests {
             let quotes = rows.into_iter().map(|(asset, currency, price, change, updated)| Quote {
                 change_24h_pct: change,
                 updated: updated.map(Millis),
-                source: None,
                 ..quote(&asset, &currency, &price.to_string())
             });
             let fetched = Millis(7);

@@ -40,7 +40,7 @@ pub use freshness::{Freshness, Policy, PolicyError, freshness};
 pub use head::Head;
 pub use millis::Millis;
 pub use price::{ArithmeticError, Price, PriceError};
-pub use quote::Quote;
+pub use quote::{Method, Quote, Told};
 pub use rounding::{Precision, PrecisionError, Rounding, RoundingError};
 pub use selection::Selection;
 pub use ticket::TicketKey;

@@ -69,13 +69,10 @@ mod tests {
     const NOW: Millis = Millis(1_795_225_200_000);
 
     fn quote(updated: Option<Millis>) -> Quote {
+        let dollar = Currency::parse("USD").unwrap();
         Quote {
-            asset: "bitcoin".to_owned(),
-            quote: Currency::parse("USD").unwrap(),
-            price: Price::parse("1").unwrap(),
-            change_24h_pct: None,
             updated,
-            source: None,
+            ..Quote::new("bitcoin", dollar, Price::parse("1").unwrap())
         }
     }
 

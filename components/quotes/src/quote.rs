@@ -19,12 +19,115 @@ pub struct Quote {
     /// Change over the last 24 hours in percent, as [`signed_decimal_text`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change_24h_pct: Option<String>,
+    /// Market capitalisation in the quote currency, as [`signed_decimal_text`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub market_cap: Option<String>,
+    /// What was traded in the last 24 hours, in the quote currency, as [`signed_decimal_text`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_24h: Option<String>,
     /// When the upstream says that the price was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Millis>,
-    /// Who told it, where that is not the board's source: it was kept from an earlier board.
+    /// Who told it, where that is not the board's source: another upstream priced this pair, or
+    /// it was kept from an earlier board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<String>,
+    /// How the price came about.
+    #[serde(default, skip_serializing_if = "Method::is_single")]
+    pub method: Method,
+    /// How many upstreams the price rests on.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub sources: u32,
+    /// Two upstreams told prices that are too far apart to both be right.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_divergent: bool,
+    /// The last good price, which stayed because the new one was not believed.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub is_held: bool,
+    /// What each upstream told, where more than one was heard.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Told>,
+}
+
+/// How a price came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// One upstream told it.
+    #[default]
+    Single,
+    /// The median of what several upstreams told.
+    Median,
+    /// A price in another currency, times what that currency costs in this one.
+    Cross,
+}
+
+impl Method {
+    /// Its name in answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Single => "single",
+            Method::Median => "median",
+            Method::Cross => "cross",
+        }
+    }
+
+    fn is_single(&self) -> bool {
+        *self == Method::Single
+    }
+}
+
+/// What one upstream told about a pair, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// The upstream: `kraken`.
+    pub provider: String,
+    /// The price that it told.
+    pub price: Price,
+    /// Why it was not used, in a word: `outlier`, `jump`. None if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped: Option<String>,
+}
+
+impl Quote {
+    /// A price that one upstream told, without anything else that it may know.
+    pub fn new(asset: impl Into<String>, quote: Currency, price: Price) -> Quote {
+        Quote {
+            asset: asset.into(),
+            quote,
+            price,
+            change_24h_pct: None,
+            market_cap: None,
+            volume_24h: None,
+            updated: None,
+            source: None,
+            method: Method::Single,
+            sources: 1,
+            is_divergent: false,
+            is_held: false,
+            told: Vec::new(),
+        }
+    }
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_one(sources: &u32) -> bool {
+    *sources == 1
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde passes a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// The text of a number that may be negative, without exponent and with its digits kept.

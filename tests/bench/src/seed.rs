@@ -142,13 +142,11 @@ fn quotes(catalogue: &Catalogue, now: Millis) -> Result<Vec<Quote>> {
     for pair in catalogue.pairs() {
         // Any numbers of various lengths do, as long as they are the same in every run.
         price = (price * 7_919 + 104_729) % DEAREST + 1;
+        let price = Price::parse(&format!("{}.{:04}", price / 10_000, price % 10_000))?;
         quotes.push(Quote {
-            asset: pair.asset.id().to_owned(),
-            quote: pair.quote,
-            price: Price::parse(&format!("{}.{:04}", price / 10_000, price % 10_000))?,
             change_24h_pct: Some("-1.4125".to_owned()),
             updated: Some(now.saturating_sub(10_000)),
-            source: None,
+            ..Quote::new(pair.asset.id(), pair.quote, price)
         });
     }
     Ok(quotes)

@@ -9,7 +9,7 @@ use crate::gathered::Gathered;
 use crate::json::{self, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::tickers;
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
 
 const ID: &str = "coinbase";
 
@@ -29,6 +29,9 @@ impl Adapter for Coinbase {
             id: ID,
             default_base_url: "https://api.coinbase.com",
             attribution: "Data provided by Coinbase",
+            // Keyed apps get 10,000 calls an hour; nothing is promised without a key.
+            quota: Quota::default(),
+            takes_key: false,
         }
     }
 

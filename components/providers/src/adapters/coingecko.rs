@@ -7,7 +7,7 @@ use crate::endpoint::{self, Base};
 use crate::gathered::Gathered;
 use crate::json::{self, Object, Stated};
 use crate::refusal::{Complaint, refusal};
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
 
 const ID: &str = "coingecko";
 
@@ -26,6 +26,13 @@ impl Adapter for CoinGecko {
             id: ID,
             default_base_url: "https://api.coingecko.com/api/v3",
             attribution: "Data provided by CoinGecko",
+            // Below what it allows, for failed calls count too and others may share the key.
+            quota: Quota {
+                per_minute: Some(8),
+                per_minute_with_key: Some(60),
+                per_month: Some(9_500),
+            },
+            takes_key: true,
         }
     }
 

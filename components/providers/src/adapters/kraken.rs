@@ -11,7 +11,7 @@ use crate::gathered::Gathered;
 use crate::json::{self, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::tickers;
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
 
 const ID: &str = "kraken";
 
@@ -86,6 +86,12 @@ impl Adapter for Kraken {
             id: ID,
             default_base_url: "https://api.kraken.com",
             attribution: "Data provided by Kraken",
+            // About one call a second and address.
+            quota: Quota {
+                per_minute: Some(60),
+                ..Quota::default()
+            },
+            takes_key: false,
         }
     }
 

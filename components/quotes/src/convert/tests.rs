@@ -15,13 +15,10 @@ fn catalogue() -> Catalogue {
 }
 
 fn quote(asset: &str, currency: &str, price: &str, updated: Option<u64>) -> Quote {
+    let currency = Currency::parse(currency).unwrap();
     Quote {
-        asset: asset.to_owned(),
-        quote: Currency::parse(currency).unwrap(),
-        price: Price::parse(price).unwrap(),
-        change_24h_pct: None,
         updated: updated.map(Millis),
-        source: None,
+        ..Quote::new(asset, currency, Price::parse(price).unwrap())
     }
 }
 

@@ -19,7 +19,7 @@ mod bindings {
 }
 
 pub use bindings::edge_rates::provider::quotes::{
-    Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote,
+    Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
 };
 
 /// What stands between us and upstream APIs: plans requests and reads answers, sends nothing.

@@ -1,7 +1,7 @@
 //! The serving order against a fake world: who fetches, who waits, who gets what.
 
 use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
 };
 use crate::cache::{Served, current};
 use crate::service::Service;
@@ -31,6 +31,13 @@ impl Adapters for Plain {
                 id: id.into(),
                 default_base_url: format!("https://{id}.example"),
                 attribution: format!("By {id}"),
+                scope: Scope::Market,
+                quota: Quota {
+                    per_minute: None,
+                    per_minute_with_key: None,
+                    per_month: None,
+                },
+                takes_key: false,
             })
             .into()
     }
@@ -49,6 +56,8 @@ impl Adapters for Plain {
                 quote: "USD".into(),
                 price: String::from_utf8_lossy(&response.body).into_owned(),
                 change_24h_pct: None,
+                market_cap: None,
+                volume_24h: None,
                 updated_ms: None,
             }]),
             429 => Err(Error::RateLimited(Some(30))),

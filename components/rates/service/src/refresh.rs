@@ -7,6 +7,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::log;
 use edge_rates_kit::outbound::{Limits, OutboundError, OutboundRequest};
 use edge_rates_kit::series::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
+use edge_rates_quotes::quote::signed_decimal_text;
 use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::ticket::WINDOW_MS;
 use edge_rates_quotes::{Currency, Millis, Price, Quote, plausibility};
@@ -169,6 +170,7 @@ fn pairs<W, A>(service: &Service<W, A>) -> Vec<Pair> {
             asset: pair.asset.id().to_owned(),
             symbol: pair.asset.symbol().to_owned(),
             quote: pair.quote.as_str().to_owned(),
+            code: None,
         })
         .collect()
 }
@@ -225,15 +227,17 @@ fn known<W, A>(service: &Service<W, A>, quote: crate::adapters::Quote) -> Option
     let catalogue = &service.settings.catalogue;
     let asset = catalogue.by_id(&quote.asset)?;
     let currency: &Currency = catalogue.currency(&quote.quote)?;
+    let number = |text: Option<String>| text.as_deref().and_then(signed_decimal_text);
     Some(Quote {
-        asset: asset.id().to_owned(),
-        quote: currency.clone(),
-        price: Price::parse(&quote.price).ok()?,
-        change_24h_pct: quote
-            .change_24h_pct
-            .and_then(|change| edge_rates_quotes::quote::signed_decimal_text(&change)),
+        change_24h_pct: number(quote.change_24h_pct),
+        market_cap: number(quote.market_cap),
+        volume_24h: number(quote.volume_24h),
         updated: quote.updated_ms.map(Millis),
-        source: None,
+        ..Quote::new(
+            asset.id(),
+            currency.clone(),
+            Price::parse(&quote.price).ok()?,
+        )
     })
 }
 
@@ -300,14 +304,8 @@ mod tests {
 
     #[test]
     fn what_some_requests_priced_counts_where_others_failed() {
-        let quote = || Quote {
-            asset: "bitcoin".to_owned(),
-            quote: Currency::parse("USD").unwrap(),
-            price: Price::parse("1").unwrap(),
-            change_24h_pct: None,
-            updated: None,
-            source: None,
-        };
+        let dollar = || Currency::parse("USD").unwrap();
+        let quote = || Quote::new("bitcoin", dollar(), Price::parse("1").unwrap());
         let failed = |reason: &str| Err(refused(Error::Unavailable(reason.to_owned()), None));
         let some = [failed("first"), Ok(vec![quote()]), failed("second")];
         assert_eq!(block_on(gather(stream::iter(some))).unwrap().len(), 1);

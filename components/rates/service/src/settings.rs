@@ -129,5 +129,6 @@ async fn endpoint<W: Variables>(world: &W, provider: &Provider) -> Result<Endpoi
     Ok(Endpoint {
         base_url,
         api_key: key.ok().filter(|key| !key.trim().is_empty()),
+        plan: None,
     })
 }

@@ -110,7 +110,7 @@ fn rate<'a>(asset: &'a Asset, quote: &'a Quote, precision: Precision) -> Result<
         change_24h_pct: quote.change_24h_pct.as_deref(),
         updated_at: quote.updated.map(rfc3339),
         source: quote.source.as_deref(),
-        method: "single",
-        sources: 1,
+        method: quote.method.as_str(),
+        sources: quote.sources,
     })
 }
