@@ -2,8 +2,9 @@
 //! refreshes it; a stale one while upstreams fail; and only without any board does a client wait.
 
 use crate::adapters::Adapters;
+use crate::believing::{self, Believed};
 use crate::memo::{Held, Seen};
-use crate::refresh::{self, Fetched};
+use crate::refresh;
 use crate::rendered::{Rendered, State};
 use crate::service::Service;
 use crate::stored;
@@ -387,8 +388,13 @@ async fn lead<W: Capabilities, A: Adapters>(
         return Ok(held.clone());
     }
     let started = world.elapsed();
-    let fetched = match refresh::fetch(service).await {
-        Ok(fetched) => fetched,
+    let last = seen.held.as_ref().map(|held| &*held.board);
+    let told = refresh::fetch(service, last).await;
+    let now = world.now();
+    let believed = told
+        .and_then(|told| believing::believe(told, last, now).ok_or_else(|| refresh::no_price(now)));
+    let believed = match believed {
+        Ok(believed) => believed,
         Err(failure) => {
             service.memo.remember_failure(failure.clone());
             if let Err(error) = stored::put_failure(world, &failure).await {
@@ -399,7 +405,7 @@ async fn lead<W: Capabilities, A: Adapters>(
         }
     };
     let cost = world.elapsed().saturating_sub(started);
-    let held = board_of(service, fetched, seen.held.as_ref(), cost);
+    let held = board_of(service, believed, seen.held.as_ref(), cost);
     service.memo.remember(world, held.clone());
     if let Err(error) = stored::put(world, &held.head, &held.board).await {
         // This instance can still answer from its memory.
@@ -411,7 +417,7 @@ async fn lead<W: Capabilities, A: Adapters>(
 
 fn board_of<W: Capabilities, A>(
     service: &Service<W, A>,
-    fetched: Fetched,
+    believed: Believed,
     replaced: Option<&Held>,
     cost: Duration,
 ) -> Held {
@@ -419,13 +425,13 @@ fn board_of<W: Capabilities, A>(
     let version = Version::next(now, replaced.map(|held| &held.head.version));
     let (source, attribution) = match &service.settings.source_name {
         Some(name) => (name.clone(), format!("Data provided by {name}")),
-        None => (fetched.upstream.id, fetched.upstream.attribution),
+        None => (believed.source.id, believed.source.attribution),
     };
     let cost_ms = u64::try_from(cost.as_millis()).unwrap_or(u64::MAX);
     let bits = low_bits(service.world.bits());
     let policy = &service.settings.policy;
     let head = policy.head(version, now, cost_ms, &source, bits);
-    let mut board = Board::new(version, now, &source, &attribution, fetched.quotes);
+    let mut board = Board::new(version, now, &source, &attribution, believed.quotes);
     if let Some(replaced) = replaced {
         board = board.keeping(&replaced.board, now.saturating_sub(policy.refuse_ms));
     }

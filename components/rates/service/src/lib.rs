@@ -6,6 +6,7 @@
 //! the provider adapters ([`adapters`]).
 
 pub mod adapters;
+mod believing;
 mod cache;
 #[cfg(test)]
 mod cache_tests;

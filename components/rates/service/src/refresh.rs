@@ -1,6 +1,7 @@
-//! One refresh: asks the upstreams in their order until one gives a board.
+//! One refresh: asks the upstreams in their order, each for what those before it did not price.
 
-use crate::adapters::{Adapters, Error, HttpRequest, HttpResponse, Pair};
+use crate::adapters::{Adapters, Error, HttpRequest, HttpResponse, Pair, Scope};
+use crate::believing;
 use crate::service::Service;
 use crate::settings::Upstream;
 use edge_rates_kit::Capabilities;
@@ -10,7 +11,7 @@ use edge_rates_kit::series::{UPSTREAM_DURATION, UPSTREAM_REQUESTS};
 use edge_rates_quotes::quote::signed_decimal_text;
 use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::ticket::WINDOW_MS;
-use edge_rates_quotes::{Currency, Millis, Price, Quote, plausibility};
+use edge_rates_quotes::{Board, Currency, Millis, Price, Quote, plausibility};
 use futures::StreamExt;
 use serde_json::json;
 use std::pin::pin;
@@ -38,11 +39,21 @@ const RETRY_AFTER_SECONDS: (u32, u32) = (5, 900);
 /// The same after a refused key: somebody has to mend it.
 const UNAUTHORISED: Duration = Duration::from_secs(900);
 
-/// What an upstream gave.
+/// What one upstream told.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct Heard {
     pub(crate) upstream: Upstream,
     pub(crate) quotes: Vec<Quote>,
+}
+
+/// Everything that was told in one refresh.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// Prices of assets, in the order in which the upstreams were asked.
+    pub(crate) market: Vec<Heard>,
+    /// What currencies cost in each other: the assets of these quotes are currencies, in lower
+    /// case.
+    pub(crate) currencies: Vec<Heard>,
 }
 
 /// Why an upstream gave nothing.
@@ -54,38 +65,76 @@ struct Refusal {
     detail: String,
 }
 
-/// Asks upstream after upstream, each at most once.
+/// Asks upstreams, each at most once. `last` is the board that is to be replaced.
+///
+/// # Errors
+/// How it failed, if no upstream priced an asset.
 pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
-) -> Result<Fetched, Failure> {
-    let mut failure = None;
+    last: Option<&Board>,
+) -> Result<Told, Failure> {
     let end = service.world.elapsed() + REFRESH;
-    for upstream in &service.settings.upstreams {
-        let refusal = match ask(service, upstream, end).await {
-            Ok(quotes) => {
-                return Ok(Fetched {
-                    upstream: upstream.clone(),
-                    quotes,
-                });
+    let all = pairs(service);
+    let (mut told, mut failure) = (Told::default(), None);
+    for upstream in of_scope(service, Scope::Market) {
+        let wanted = believing::wanted(&all, &told.market, last, service.world.now());
+        if wanted.is_empty() {
+            break;
+        }
+        match ask(service, upstream, &wanted, end).await {
+            Ok(quotes) => told.market.push(Heard {
+                upstream: upstream.clone(),
+                quotes,
+            }),
+            Err(refusal) => {
+                warn(upstream, &refusal);
+                failure = Some(later_of(service.world.now(), failure, upstream, refusal));
             }
-            Err(refusal) => refusal,
-        };
-        log::warning(json!({
-            "event": "upstream failed",
-            "provider": upstream.id,
-            "outcome": refusal.outcome,
-            "status": refusal.status,
-            "detail": refusal.detail,
-        }));
-        failure = Some(later_of(service.world.now(), failure, upstream, refusal));
+        }
     }
-    Err(failure.unwrap_or_else(|| Failure {
-        at: service.world.now(),
-        retry_from: after(service.world.now(), HOLD_OFF),
+    if told.market.is_empty() {
+        return Err(failure.unwrap_or_else(|| no_price(service.world.now())));
+    }
+    for upstream in of_scope(service, Scope::Currencies) {
+        let wanted = believing::wanted_currencies(&all, &told);
+        if wanted.is_empty() {
+            break;
+        }
+        match ask(service, upstream, &wanted, end).await {
+            Ok(quotes) => told.currencies.push(Heard {
+                upstream: upstream.clone(),
+                quotes,
+            }),
+            Err(refusal) => warn(upstream, &refusal),
+        }
+    }
+    Ok(told)
+}
+
+fn of_scope<W, A>(service: &Service<W, A>, scope: Scope) -> impl Iterator<Item = &Upstream> {
+    let upstreams = service.settings.upstreams.iter();
+    upstreams.filter(move |upstream| upstream.scope == scope)
+}
+
+fn warn(upstream: &Upstream, refusal: &Refusal) {
+    log::warning(json!({
+        "event": "upstream failed",
+        "provider": upstream.id,
+        "outcome": refusal.outcome,
+        "status": refusal.status,
+        "detail": refusal.detail,
+    }));
+}
+
+/// The failure of a refresh in which nothing was told that can be believed.
+pub(crate) fn no_price(now: Millis) -> Failure {
+    Failure {
+        at: now,
+        retry_from: after(now, HOLD_OFF),
         status: None,
         provider: String::new(),
-        outcome: "no provider".into(),
-    }))
+        outcome: "no price".into(),
+    }
 }
 
 /// The failure of the whole refresh: the last upstream's, to be tried again as soon as any
@@ -113,19 +162,23 @@ fn after(now: Millis, hold_off: Duration) -> Millis {
 async fn ask<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
     upstream: &Upstream,
+    pairs: &[Pair],
     end: Duration,
 ) -> Result<Vec<Quote>, Refusal> {
     // An upstream that needs many requests gets no more time than one that needs one.
     let until = end.min(service.world.elapsed() + LIMITS.total);
-    let pairs = pairs(service);
     let requests = service
         .adapters
-        .request(&upstream.id, &upstream.endpoint, &pairs)
+        .request(&upstream.id, &upstream.endpoint, pairs)
         .map_err(|error| refused(error, None))?;
     let exchanges = requests
         .into_iter()
-        .map(|request| exchange(service, upstream, &pairs, request, until));
+        .map(|request| exchange(service, upstream, pairs, request, until));
     let quotes = gather(futures::stream::iter(exchanges).buffer_unordered(AT_ONCE)).await?;
+    if upstream.scope == Scope::Currencies {
+        // Central banks tell them once a day.
+        return Ok(quotes);
+    }
     let (admitted, refused) = plausibility::admit(quotes, service.world.now());
     if admitted.is_empty() {
         let detail = match refused.first() {
@@ -217,27 +270,36 @@ async fn exchange<W: Capabilities, A: Adapters>(
         .observe(&UPSTREAM_DURATION, &[&upstream.id], took);
     Ok(result?
         .into_iter()
-        .filter_map(|quote| known(service, quote))
+        .filter_map(|quote| known(service, upstream.scope, quote))
         .collect())
 }
 
 /// A quote of something that we asked for, with its text checked again: the adapters are
 /// another component, and may be anybody's.
-fn known<W, A>(service: &Service<W, A>, quote: crate::adapters::Quote) -> Option<Quote> {
+fn known<W, A>(
+    service: &Service<W, A>,
+    scope: Scope,
+    quote: crate::adapters::Quote,
+) -> Option<Quote> {
     let catalogue = &service.settings.catalogue;
-    let asset = catalogue.by_id(&quote.asset)?;
-    let currency: &Currency = catalogue.currency(&quote.quote)?;
+    let asset = match scope {
+        Scope::Market => catalogue.by_id(&quote.asset)?.id().to_owned(),
+        Scope::Currencies => {
+            let currency = Currency::parse(&quote.asset).ok()?;
+            currency.as_str().to_ascii_lowercase()
+        }
+    };
+    let currency: Currency = match scope {
+        Scope::Market => catalogue.currency(&quote.quote)?.clone(),
+        Scope::Currencies => Currency::parse(&quote.quote).ok()?,
+    };
     let number = |text: Option<String>| text.as_deref().and_then(signed_decimal_text);
     Some(Quote {
         change_24h_pct: number(quote.change_24h_pct),
         market_cap: number(quote.market_cap),
         volume_24h: number(quote.volume_24h),
         updated: quote.updated_ms.map(Millis),
-        ..Quote::new(
-            asset.id(),
-            currency.clone(),
-            Price::parse(&quote.price).ok()?,
-        )
+        ..Quote::new(asset, currency, Price::parse(&quote.price).ok()?)
     })
 }
 

@@ -1,6 +1,6 @@
 //! The deployment's settings: Spin variables, parsed once per instance.
 
-use crate::adapters::{Endpoint, Provider};
+use crate::adapters::{Endpoint, Provider, Scope};
 use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::variables::{VariableError, Variables};
 use edge_rates_quotes::{Catalogue, Policy};
@@ -12,6 +12,8 @@ pub struct Upstream {
     pub(crate) id: String,
     /// Where and with which key.
     pub(crate) endpoint: Endpoint,
+    /// What it is asked for.
+    pub(crate) scope: Scope,
     /// What its terms ask to be shown.
     pub(crate) attribution: String,
 }
@@ -103,11 +105,15 @@ async fn upstreams<W: Variables>(
         upstreams.push(Upstream {
             id: id.to_owned(),
             endpoint: endpoint(world, provider).await?,
+            scope: provider.scope,
             attribution: provider.attribution.clone(),
         });
     }
-    if upstreams.is_empty() {
-        return Err(wrong("providers", &"names no provider to ask"));
+    if !upstreams
+        .iter()
+        .any(|upstream| upstream.scope == Scope::Market)
+    {
+        return Err(wrong("providers", &"names no provider of prices to ask"));
     }
     Ok(upstreams)
 }
