@@ -96,13 +96,38 @@ impl App {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
+        let response = self.send(method, path, headers, None).await;
+        Answer::read(response).await
+    }
+
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let response = self.send("POST", path, headers, Some(body.into())).await;
+        Answer::read(response).await
+    }
+
+    /// Sends a request and gives the answer as it comes, its body unread.
+    pub(crate) async fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<reqwest::Body>,
+    ) -> reqwest::Response {
         let url = format!("{}{path}", self.url());
         let mut request = self.client.request(method.parse().unwrap(), url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await;
-        Answer::read(response.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))).await
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let sent = request.send().await;
+        sent.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
     }
 
     /// `http://127.0.0.1:<port>`

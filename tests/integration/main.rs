@@ -15,6 +15,7 @@ mod clock;
 mod guest;
 mod process;
 
+mod batch;
 mod building;
 mod coingecko_routes;
 mod cold_start;

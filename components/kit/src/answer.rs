@@ -145,7 +145,8 @@ pub fn options(allowed: &'static str) -> Answer {
     let headers = [
         ("allow", allowed),
         ("access-control-allow-methods", allowed),
-        ("access-control-allow-headers", "*"),
+        // The asterisk does not cover Authorization (Fetch §4.10).
+        ("access-control-allow-headers", "*, Authorization"),
         ("access-control-max-age", "86400"),
     ];
     for (name, value) in headers {

@@ -2,12 +2,16 @@
 //! answers what the test scripted.
 
 use crate::background::Background;
+use crate::body::BodyStream;
 use crate::clock::Clock;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
 use crate::random::{Random, SplitMix};
+use crate::request::{Head, Request};
 use crate::store::{Store, StoreError};
 use crate::variables::{VariableError, Variables};
+use bytes::Bytes;
 use edge_rates_quotes::Millis;
+use futures::StreamExt;
 use futures::future::LocalBoxFuture;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,6 +19,65 @@ use std::future::Future;
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
+
+/// A request as it comes in, its body in pieces.
+pub fn incoming(method: &str, target: &str, headers: &[(&str, &str)], pieces: &[&str]) -> Request {
+    incoming_to(&World::new(), method, target, headers, pieces)
+}
+
+/// The same in a certain world.
+pub fn incoming_to(
+    world: &World,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+    pieces: &[&str],
+) -> Request {
+    let headers = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    let pieces = pieces.iter().map(|piece| Bytes::from((*piece).to_owned()));
+    let head = Incoming {
+        headers,
+        body: RefCell::new(pieces.collect()),
+    };
+    let method = method.parse().unwrap_or(http::Method::GET);
+    Request::new(method, target.to_owned(), Box::new(head), world)
+}
+
+#[derive(Debug)]
+struct Incoming {
+    headers: Vec<(String, String)>,
+    body: RefCell<Vec<Bytes>>,
+}
+
+impl Incoming {
+    fn values(&self, name: &str) -> impl Iterator<Item = &str> {
+        let named = self.headers.iter().filter(move |(known, _)| known == name);
+        named.map(|(_, value)| value.as_str())
+    }
+}
+
+impl Head for Incoming {
+    fn header(&self, name: &str) -> Option<String> {
+        self.values(name).next().map(str::to_owned)
+    }
+
+    fn list(&self, name: &str) -> Option<String> {
+        let values: Vec<&str> = self.values(name).collect();
+        (!values.is_empty()).then(|| values.join(", "))
+    }
+
+    fn authority(&self) -> Option<String> {
+        self.header("host")
+    }
+
+    fn take_body(&self) -> BodyStream {
+        let pieces = self.body.take().into_iter().map(Ok);
+        futures::stream::iter(pieces).boxed_local()
+    }
+}
 
 type Upstream = Box<dyn FnMut(&OutboundRequest) -> Result<OutboundResponse, OutboundError>>;
 

@@ -5,13 +5,14 @@
 //! against the traits, so that it can be tested natively with a [`fake::World`]; [`spin::World`]
 //! implements them with what Spin offers.
 //!
-//! The other half is HTTP: [`request`] reads what came in, [`answer`], [`problem`] and [`caching`]
+//! The other half is HTTP: [`request`] and [`body`] read what came in, [`answer`], [`problem`] and [`caching`]
 //! shape what goes out, [`recorder`] counts it.
 //!
 //! Nothing here knows about rates: that is the components' business.
 
 pub mod answer;
 pub mod background;
+pub mod body;
 pub mod caching;
 pub mod clock;
 #[cfg(any(test, feature = "fake"))]

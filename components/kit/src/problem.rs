@@ -8,7 +8,8 @@ use serde::Serialize;
 
 /// An answer that is an error.
 // Boxed, so that a `Result` which is hardly ever an error stays small.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Problem(Box<Details>);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -81,6 +82,38 @@ impl Problem {
             ),
         );
         problem.0.headers.push(("allow", allowed.into()));
+        problem
+    }
+
+    /// 400: the body can't be read as what it should be.
+    pub fn unreadable(detail: String) -> Problem {
+        let kind = "urn:edge-rates:problem:unreadable-body";
+        Problem::new(StatusCode::BAD_REQUEST, kind, "Unreadable body", detail)
+    }
+
+    /// 413: the body is longer than `most` bytes.
+    pub fn too_large(most: usize) -> Problem {
+        Problem::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "about:blank",
+            "Content Too Large",
+            format!("The body is longer than {most} bytes; send less at once."),
+        )
+    }
+
+    /// 415: the body is of another type than `wanted`, or coded (RFC 9110 §15.5.16).
+    pub fn unsupported_media(detail: String, wanted: &'static str) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "about:blank",
+            "Unsupported Media Type",
+            detail,
+        );
+        problem.0.headers.push(("accept", wanted.into()));
+        problem
+            .0
+            .headers
+            .push(("accept-encoding", "identity".into()));
         problem
     }
 

@@ -1,23 +1,32 @@
 //! What came in: method, target, headers, identity. What most requests don't need is read when
 //! it is asked for.
 
+use crate::body::{self, BodyStream};
 use crate::clock::Clock;
 use crate::problem::{Problem, shortened};
 use crate::random::Random;
 use crate::request_id::RequestId;
+use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
 use std::cell::OnceCell;
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// The parts of a request's head that are read when they are asked for.
+/// The parts of a request that are read when they are asked for.
 pub trait Head: Debug {
-    /// A header's value, if it is text. `name` is in lower case.
+    /// A header's value, if it is text: the first one's, where it was sent several times. `name`
+    /// is in lower case.
     fn header(&self, name: &str) -> Option<String>;
+
+    /// All values of a header that is a list, joined by commas (RFC 9110 §5.3).
+    fn list(&self, name: &str) -> Option<String>;
 
     /// Host and port that the client asked for.
     fn authority(&self) -> Option<String>;
+
+    /// The body, which can be taken once; empty from then on.
+    fn take_body(&self) -> BodyStream;
 }
 
 impl Head for Parts {
@@ -25,12 +34,22 @@ impl Head for Parts {
         Some(self.headers.get(name)?.to_str().ok()?.to_owned())
     }
 
+    fn list(&self, name: &str) -> Option<String> {
+        let values = self.headers.get_all(name).iter();
+        let texts = values.filter_map(|value| value.to_str().ok());
+        Some(texts.collect::<Vec<_>>().join(", ")).filter(|list| !list.is_empty())
+    }
+
     fn authority(&self) -> Option<String> {
         self.uri.authority().map(ToString::to_string)
     }
+
+    fn take_body(&self) -> BodyStream {
+        body::empty()
+    }
 }
 
-/// An incoming request without its body: no route takes one yet.
+/// An incoming request.
 #[derive(Debug)]
 pub struct Request {
     method: Method,
@@ -109,6 +128,21 @@ impl Request {
     /// A header's text.
     pub fn header(&self, name: &str) -> Option<String> {
         self.head.header(name)
+    }
+
+    /// A header that is a list, which may have been sent in several parts.
+    pub fn list(&self, name: &str) -> Option<String> {
+        self.head.list(name)
+    }
+
+    /// The JSON body, not parsed yet. It can be read once.
+    ///
+    /// # Errors
+    /// A problem: 415 if it is said to be anything else, 413 if it is longer than `most` bytes,
+    /// 400 if it does not arrive whole.
+    pub async fn json_body(&self, most: usize) -> Result<Bytes, Problem> {
+        body::expect_json(&*self.head)?;
+        body::read(&*self.head, most).await
     }
 
     /// When it came, in elapsed time.

@@ -12,6 +12,9 @@ use std::rc::Rc;
 /// Methods of a route that is only read.
 pub const READ: &str = "GET, HEAD, OPTIONS";
 
+/// Methods of a route that only takes what is sent to it.
+pub const POST: &str = "POST, OPTIONS";
+
 /// An answer and the route it belongs to.
 pub struct Routed {
     /// Name of the route for metrics, from a fixed set: `/v1/rates/{base}/{quote}`.
@@ -28,9 +31,7 @@ impl Routed {
     }
 }
 
-/// Answers a request by `handle`, which is asked for GET and HEAD only, and counts it.
-///
-/// OPTIONS and methods that no route has are answered here.
+/// Answers a request by `handle`, and counts it.
 pub async fn serve<W: Capabilities>(
     world: &W,
     recorder: &Rc<Recorder>,
@@ -69,6 +70,18 @@ pub fn beside_reading(
         _ => Some(Err(Problem::method_not_allowed(
             request.method().as_str(),
             READ,
+        ))),
+    }
+}
+
+/// What a route that only takes POST answers to other methods, and to a query, which it has none.
+pub fn beside_posting(request: &Request) -> Option<Result<Answer, Problem>> {
+    match *request.method() {
+        Method::POST => Some(Err(request.query().expect(&[]).err()?)),
+        Method::OPTIONS => Some(Ok(answer::options(POST))),
+        _ => Some(Err(Problem::method_not_allowed(
+            request.method().as_str(),
+            POST,
         ))),
     }
 }

@@ -18,6 +18,7 @@ mod keyvalue {
 
 use crate::answer::Answer;
 use crate::background::Background;
+use crate::body::{self, BodyBroken, BodyStream};
 use crate::clock::Clock;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
 use crate::random::{Random, SplitMix};
@@ -26,7 +27,9 @@ use crate::request::{Head, Request};
 use crate::serving::{self, Routed};
 use crate::store::{Store, StoreError};
 use crate::variables::{VariableError, Variables};
+use bytes::Bytes;
 use edge_rates_quotes::Millis;
+use futures::Stream;
 use futures::future::{Either, select};
 use http_body_util::BodyExt;
 use keyvalue::wasi::keyvalue::{atomics, store as wasi_store};
@@ -37,6 +40,7 @@ use spin_sdk::wasip3::http::types::{self as wasi_http, ErrorCode, RequestOptions
 use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 use spin_sdk::wasip3::random::insecure;
 use spin_sdk::wasip3::{wit_future, wit_stream};
+use spin_sdk::wit_bindgen::StreamResult;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::pin::pin;
@@ -118,18 +122,19 @@ fn method(method: wasi_http::Method) -> http::Method {
     }
 }
 
-/// The head of a request, left with the host.
+/// A request, left with the host.
 #[derive(Debug)]
 struct IncomingHead {
     headers: wasi_http::Headers,
-    request: wasi_http::Request,
+    // None once its body was taken.
+    request: RefCell<Option<wasi_http::Request>>,
 }
 
 impl IncomingHead {
     fn new(request: wasi_http::Request) -> IncomingHead {
         IncomingHead {
             headers: request.get_headers(),
-            request,
+            request: RefCell::new(Some(request)),
         }
     }
 }
@@ -140,9 +145,49 @@ impl Head for IncomingHead {
         String::from_utf8(value).ok()
     }
 
-    fn authority(&self) -> Option<String> {
-        self.request.get_authority()
+    fn list(&self, name: &str) -> Option<String> {
+        let values = self.headers.get(name).into_iter();
+        let texts = values.filter_map(|value| String::from_utf8(value).ok());
+        texts.reduce(|list, value| list + ", " + &value)
     }
+
+    fn authority(&self) -> Option<String> {
+        self.request.borrow().as_ref()?.get_authority()
+    }
+
+    fn take_body(&self) -> BodyStream {
+        match self.request.borrow_mut().take() {
+            Some(request) => Box::pin(incoming(request)),
+            None => body::empty(),
+        }
+    }
+}
+
+/// How much of a body is asked of the host at once, in bytes.
+const CHUNK: usize = 16 << 10;
+
+fn incoming(request: wasi_http::Request) -> impl Stream<Item = Result<Bytes, BodyBroken>> {
+    let (done, done_reader) = wit_future::new(|| Ok(()));
+    // Nobody has to be told how it went.
+    drop(done);
+    let (content, trailers) = wasi_http::Request::consume_body(request, done_reader);
+    let state = Some((content, trailers));
+    futures::stream::unfold(state, async |state| {
+        let (mut content, trailers) = state?;
+        let (result, bytes) = content.read(Vec::with_capacity(CHUNK)).await;
+        if !bytes.is_empty() {
+            return Some((Ok(bytes.into()), Some((content, trailers))));
+        }
+        match result {
+            StreamResult::Complete(_) => Some((Ok(Bytes::new()), Some((content, trailers)))),
+            // The host says how it ended only once its stream is closed.
+            StreamResult::Dropped | StreamResult::Cancelled => {
+                drop(content);
+                let broken = trailers.await.err();
+                broken.map(|_| (Err(BodyBroken), None))
+            }
+        }
+    })
 }
 
 thread_local! {

@@ -10,7 +10,7 @@ use crate::service::Service;
 use crate::stored;
 use bytes::Bytes;
 use edge_rates_kit::Capabilities;
-use edge_rates_kit::answer::{Answer, Validators};
+use edge_rates_kit::answer::{Answer, Validators, Value};
 use edge_rates_kit::caching::{CacheStatus, CacheTimes};
 use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
@@ -81,6 +81,11 @@ impl Served {
         }
     }
 
+    /// The value of Cache-Status.
+    pub(crate) fn cache_status(&self) -> Value {
+        self.status.header()
+    }
+
     /// An answer that was made from this board, with what caches need to know.
     pub(crate) fn answer(&self, rendered: &Rendered, times: &CacheTimes) -> Answer {
         let mut answer = Answer::json(rendered.body.clone());
@@ -93,7 +98,7 @@ impl Served {
         let age = self.at.since(self.board.fetched) / 1000;
         answer.set("age", age.to_string());
         answer.set("vary", "Accept, Accept-Encoding");
-        answer.set("cache-status", self.status.header());
+        answer.set("cache-status", self.cache_status());
         answer
     }
 }

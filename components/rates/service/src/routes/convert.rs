@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::rc::Rc;
 
 #[derive(Serialize)]
-struct Body<'a> {
+pub(super) struct Body<'a> {
     from: &'a str,
     to: &'a str,
     amount: &'a str,
@@ -36,7 +36,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     from_board(service, request, parse, |problem| problem, render).await
 }
 
-struct Question<'a> {
+pub(super) struct Question<'a> {
     from: &'a str,
     to: &'a str,
     amount: Amount,
@@ -50,10 +50,7 @@ impl<'a> Question<'a> {
         query.expect(&["from", "to", "amount", "precision", "rounding"])?;
         let from = code(query, catalogue, "from", "from=BTC")?;
         let to = code(query, catalogue, "to", "to=EUR")?;
-        let given = query.required("amount", "amount=0.1")?.trim();
-        let amount = Amount::parse(given).map_err(|error| {
-            Problem::parameter("amount", format!("`{}`: {error}", shortened(given)))
-        })?;
+        let amount = amount(query.required("amount", "amount=0.1")?)?;
         let precision = asked::precision(query)?;
         let (rounding, rounding_name) = rounding(query)?;
         Ok(Question {
@@ -65,6 +62,25 @@ impl<'a> Question<'a> {
             rounding_name,
         })
     }
+
+    /// The amount in another currency with all its digits, as it is without further wishes.
+    pub(super) fn exact(from: &'a str, to: &'a str, amount: Amount) -> Question<'a> {
+        Question {
+            from,
+            to,
+            amount,
+            precision: Precision::Full,
+            rounding: Rounding::HalfEven,
+            rounding_name: "half_even",
+        }
+    }
+}
+
+/// Reads an amount.
+pub(super) fn amount(given: &str) -> Result<Amount, Problem> {
+    let given = given.trim();
+    Amount::parse(given)
+        .map_err(|error| Problem::parameter("amount", format!("`{}`: {error}", shortened(given))))
 }
 
 fn render(
@@ -77,15 +93,39 @@ fn render(
         to,
         amount,
         precision,
-        rounding,
         rounding_name,
+        ..
+    } = question;
+    let body = body(catalogue, question, served)?;
+    let canonical = format!(
+        "convert/{from}/{to}/{}?{precision}&{rounding_name}",
+        amount.as_str()
+    );
+    // A struct of strings and numbers always serialises.
+    let text = serde_json::to_vec(&body).unwrap_or_default();
+    Ok(served.render(&canonical, body.stale, text))
+}
+
+/// The answer to one question.
+pub(super) fn body<'a>(
+    catalogue: &Catalogue,
+    question: &'a Question<'_>,
+    served: &'a Served,
+) -> Result<Body<'a>, Problem> {
+    let Question {
+        from,
+        to,
+        amount,
+        precision,
+        rounding,
+        ..
     } = question;
     let board = &served.board;
     let rate = pair::between(board, catalogue, from, to)?;
     let conversion = convert::convert(&rate, amount, *precision, *rounding)
         .map_err(|error| Problem::parameter("amount", error.to_string()))?;
     let is_stale = served.is_stale_with(Some(rate.as_of));
-    let body = Body {
+    Ok(Body {
         from,
         to,
         amount: amount.as_str(),
@@ -95,14 +135,7 @@ fn render(
         stale: is_stale,
         source: &board.source,
         method: pair::method(&rate),
-    };
-    // A struct of strings and numbers always serialises.
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    let canonical = format!(
-        "convert/{from}/{to}/{}?{precision}&{rounding_name}",
-        amount.as_str()
-    );
-    Ok(served.render(&canonical, is_stale, body))
+    })
 }
 
 /// The rounding mode and its name.

@@ -1,6 +1,7 @@
 //! The routes: each file parses one route's parameters and shapes its answer.
 
 mod asked;
+mod batch;
 mod coingecko;
 mod convert;
 mod pair;
@@ -14,12 +15,13 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, beside_reading};
+use edge_rates_kit::serving::{Routed, beside_posting, beside_reading};
 use std::rc::Rc;
 
 /// A route by what follows in its path.
 enum Route<'a> {
     Rates,
+    Batch,
     Pair { base: &'a str, quote: &'a str },
     Convert,
     CoinGecko(coingecko::Route),
@@ -30,6 +32,7 @@ impl<'a> Route<'a> {
     fn of(segments: &[&'a str]) -> Route<'a> {
         match *segments {
             ["v1", "rates"] => Route::Rates,
+            ["v1", "rates:batch"] => Route::Batch,
             ["v1", "rates", base, quote] => Route::Pair { base, quote },
             ["v1", "convert"] => Route::Convert,
             ["api", "v3", "ping"] => Route::CoinGecko(coingecko::Route::Ping),
@@ -42,6 +45,7 @@ impl<'a> Route<'a> {
     fn name(&self) -> &'static str {
         match self {
             Route::Rates => "/v1/rates",
+            Route::Batch => "/v1/rates:batch",
             Route::Pair { .. } => "/v1/rates/{base}/{quote}",
             Route::Convert => "/v1/convert",
             Route::CoinGecko(coingecko::Route::Ping) => "/api/v3/ping",
@@ -63,7 +67,11 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         let unknown = Problem::unknown_path(request.path());
         return Routed::new(name, request, Err(unknown));
     }
-    if let Some(answer) = beside_reading(request, None) {
+    let beside = match route {
+        Route::Batch => beside_posting(request),
+        _ => beside_reading(request, None),
+    };
+    if let Some(answer) = beside {
         return Routed::new(name, request, answer);
     }
     let service = match service {
@@ -72,6 +80,7 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
     };
     let result: Result<Answer, Problem> = match route {
         Route::Rates => rates::answer(service, request).await,
+        Route::Batch => batch::answer(service, request).await,
         Route::Pair { base, quote } => pair::answer(service, request, base, quote).await,
         Route::Convert => convert::answer(service, request).await,
         Route::CoinGecko(route) => Ok(coingecko::answer(service, request, route).await),

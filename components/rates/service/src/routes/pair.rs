@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::rc::Rc;
 
 #[derive(Serialize)]
-struct Body<'a> {
+pub(super) struct Body<'a> {
     version: String,
     as_of: String,
     stale: bool,
@@ -43,20 +43,34 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     let catalogue = &service.settings.catalogue;
     let parse = || {
         request.query().expect(&["precision"])?;
-        Ok(Question {
-            base: known(catalogue, "base", base)?,
-            quote: known(catalogue, "quote", quote)?,
-            precision: asked::precision(request.query())?,
-        })
+        let precision = asked::precision(request.query())?;
+        Question::new(catalogue, base, quote, precision)
     };
     let render = |question, served: &Served| render(catalogue, &question, served);
     from_board(service, request, parse, |problem| problem, render).await
 }
 
-struct Question<'a> {
-    base: &'a str,
-    quote: &'a str,
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Question<'a> {
+    pub(super) base: &'a str,
+    pub(super) quote: &'a str,
     precision: Precision,
+}
+
+impl<'a> Question<'a> {
+    /// The rate between two codes, if both are served.
+    pub(super) fn new(
+        catalogue: &'a Catalogue,
+        base: &str,
+        quote: &str,
+        precision: Precision,
+    ) -> Result<Question<'a>, Problem> {
+        Ok(Question {
+            base: known(catalogue, "base", base)?,
+            quote: known(catalogue, "quote", quote)?,
+            precision,
+        })
+    }
 }
 
 fn render(
@@ -64,6 +78,24 @@ fn render(
     question: &Question<'_>,
     served: &Served,
 ) -> Result<Rendered, Problem> {
+    let Question {
+        base,
+        quote,
+        precision,
+    } = *question;
+    let body = body(catalogue, question, served)?;
+    let canonical = format!("rate/{base}/{quote}?{precision}");
+    // A struct of strings and numbers always serialises.
+    let text = serde_json::to_vec(&body).unwrap_or_default();
+    Ok(served.render(&canonical, body.stale, text))
+}
+
+/// The answer to one question.
+pub(super) fn body<'a>(
+    catalogue: &'a Catalogue,
+    question: &Question<'a>,
+    served: &'a Served,
+) -> Result<Body<'a>, Problem> {
     let Question {
         base,
         quote,
@@ -77,7 +109,7 @@ fn render(
         .and_then(|(asset, currency)| board.get(asset.id(), currency));
     let is_stale = served.is_stale_with(Some(rate.as_of));
     let source = direct.and_then(|quote| quote.source.as_deref());
-    let body = Body {
+    Ok(Body {
         version: board.version.to_string(),
         as_of: rfc3339(board.fetched),
         stale: is_stale,
@@ -93,11 +125,7 @@ fn render(
         updated_at: direct.and_then(|quote| quote.updated).map(rfc3339),
         method: method(&rate),
         sources: 1,
-    };
-    // A struct of strings and numbers always serialises.
-    let body = serde_json::to_vec(&body).unwrap_or_default();
-    let canonical = format!("rate/{base}/{quote}?{precision}");
-    Ok(served.render(&canonical, is_stale, body))
+    })
 }
 
 /// The code, upper case, of an asset or a currency that is served.

@@ -1,0 +1,140 @@
+//! Many questions in one request: each is answered as its own route would, or is a problem in
+//! its place.
+
+use crate::app::App;
+use serde_json::{Value, json};
+
+const JSON: (&str, &str) = ("content-type", "application/json");
+
+async fn batch(app: &App, questions: &Value) -> Value {
+    let answer = app
+        .post("/v1/rates:batch", &[JSON], questions.to_string())
+        .await
+        .expect_status(200);
+    assert_eq!(answer.header("cache-control"), "no-store");
+    answer.json()
+}
+
+#[tokio::test]
+async fn every_question_is_answered_as_its_own_route_answers_it() {
+    let app = App::start().await;
+    let questions = json!([
+        {"base": "BTC", "quote": "USD"},
+        {"base": "usd", "quote": "BTC"},
+        {"base": "BTC", "quote": "ETH"},
+        {"base": "EUR", "quote": "EUR"},
+        {"base": "BTC", "quote": "EUR", "amount": "0.1"},
+        {"base": "DOGE", "quote": "JPY", "amount": 1234567.0000010},
+    ]);
+    let got = batch(&app, &questions).await;
+    let routes = [
+        "/v1/rates/BTC/USD",
+        "/v1/rates/USD/BTC",
+        "/v1/rates/BTC/ETH",
+        "/v1/rates/EUR/EUR",
+        "/v1/convert?from=BTC&to=EUR&amount=0.1",
+        "/v1/convert?from=DOGE&to=JPY&amount=1234567.000001",
+    ];
+    assert_eq!(got["results"].as_array().unwrap().len(), routes.len());
+    for (place, route) in routes.iter().enumerate() {
+        let alone = app.get(route).await.expect_status(200).json();
+        assert_eq!(got["results"][place]["result"], alone, "{route}");
+    }
+    let pair = app.get(routes[0]).await.json();
+    assert_eq!(got["version"], pair["version"]);
+    assert_eq!(got["as_of"], pair["as_of"]);
+}
+
+#[tokio::test]
+async fn what_cant_be_answered_is_a_problem_in_its_place() {
+    let app = App::start().await;
+    let questions = json!([
+        {"base": "BTC", "quote": "USD"},
+        {"base": "BTD", "quote": "USD"},
+        {"base": "BTC", "quote": "USD", "at": "2026-01-01T00:00:00Z"},
+        {"base": "BTC", "quote": "USD", "amount": "-1"},
+        {"base": "BTC"},
+        {"base": "BTC", "quote": "USD", "amuont": 1},
+        7,
+        {"base": "ETH", "quote": "USD"},
+    ]);
+    let got = batch(&app, &questions).await;
+    let results = got["results"].as_array().unwrap();
+    assert_eq!(results.len(), 8);
+    for place in [0, 7] {
+        assert_eq!(
+            results[place]["result"]["quote"], "USD",
+            "{}",
+            results[place]
+        );
+    }
+    for (place, status, parameter, said) in [
+        (1, 404, "base", "BTC"),
+        (2, 422, "at", "not recorded"),
+        (3, 422, "amount", "-1"),
+        (4, 422, "body", "quote"),
+        (5, 422, "body", "amuont"),
+        (6, 422, "body", "base"),
+    ] {
+        let problem = &results[place]["problem"];
+        assert_eq!(problem["status"], status, "{problem}");
+        assert_eq!(problem["parameter"], parameter, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(said), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_no_list_of_questions_is_refused_as_a_whole() {
+    let app = App::start().await;
+    let many = |count| json!(vec![json!({"base": "BTC", "quote": "USD"}); count]).to_string();
+    app.post("/v1/rates:batch", &[JSON], many(100))
+        .await
+        .expect_status(200);
+    let cases = [
+        (many(101), 422, "at most 100"),
+        ("[]".to_owned(), 422, "nothing"),
+        ("{\"base\":\"BTC\"}".to_owned(), 422, "an array"),
+        (String::new(), 400, "empty"),
+        (
+            "[\n {\"base\":\"BTC\" \"quote\"}]".to_owned(),
+            400,
+            "line 2, column 16",
+        ),
+        (format!("[\"{}\"]", "x".repeat(64 << 10)), 413, "65536"),
+    ];
+    for (body, status, said) in cases {
+        let shown = body.chars().take(60).collect::<String>();
+        let answer = app.post("/v1/rates:batch", &[JSON], body).await;
+        assert_eq!(answer.status, status, "{shown}: {}", answer.text);
+        assert_eq!(answer.header("content-type"), "application/problem+json");
+        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        assert!(detail.contains(said), "{shown}: {detail}");
+    }
+    let text = app
+        .post(
+            "/v1/rates:batch",
+            &[("content-type", "text/plain")],
+            many(1),
+        )
+        .await
+        .expect_status(415);
+    assert_eq!(text.header("accept"), "application/json");
+}
+
+#[tokio::test]
+async fn it_takes_post_only() {
+    let app = App::start().await;
+    for method in ["GET", "HEAD", "PUT", "DELETE"] {
+        let answer = app.request(method, "/v1/rates:batch", &[]).await;
+        let answer = answer.expect_status(405);
+        assert_eq!(answer.header("allow"), "POST, OPTIONS", "{method}");
+    }
+    let options = app.request("OPTIONS", "/v1/rates:batch", &[]).await;
+    let options = options.expect_status(204);
+    assert_eq!(options.header("allow"), "POST, OPTIONS");
+    assert_eq!(
+        options.header("access-control-allow-methods"),
+        "POST, OPTIONS"
+    );
+}
