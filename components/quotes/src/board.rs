@@ -3,12 +3,14 @@
 
 use crate::asset::Currency;
 use crate::millis::Millis;
-use crate::quote::Quote;
+use crate::plausibility;
+use crate::quote::{Method, Quote};
+use crate::reference::ReferenceRate;
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// The prices of all assets in all currencies, as one upstream told them.
+/// The prices of all assets in all currencies, as upstreams told them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Stored")]
 pub struct Board {
@@ -16,10 +18,13 @@ pub struct Board {
     pub version: Version,
     /// When the answer came.
     pub fetched: Millis,
-    /// Who told the prices: `coingecko`.
+    /// Who told the prices, unless a quote says otherwise: `coingecko`.
     pub source: String,
     /// The credit that the source asks for.
     pub attribution: String,
+    /// What currencies cost in each other, as far as that was needed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub references: Vec<ReferenceRate>,
     /// Ordered by asset and currency, each pair once.
     quotes: Vec<Quote>,
 }
@@ -51,31 +56,63 @@ impl Board {
             fetched,
             source: source.into(),
             attribution: attribution.into(),
+            references: Vec::new(),
             quotes,
         }
     }
 
     /// This board with the quotes of an `older` one for the pairs that it lacks: what another
     /// upstream does not price is still known from before. They keep their time and their
-    /// source. What was made before `not_before` is left behind.
+    /// source. What was made before `not_before` is left behind, and so is what was calculated:
+    /// it is calculated anew.
     #[must_use]
     pub fn keeping(self, older: &Board, not_before: Millis) -> Board {
         let kept = older.quotes.iter().filter_map(|quote| {
-            let made = quote.updated.unwrap_or(older.fetched);
-            (made >= not_before).then(|| Quote {
+            let made = older.made(quote);
+            let is_told = matches!(quote.method, Method::Single | Method::Median);
+            (is_told && made >= not_before).then(|| Quote {
                 updated: Some(made),
                 source: Some(quote.source.clone().unwrap_or_else(|| older.source.clone())),
                 ..quote.clone()
             })
         });
-        let quotes = self.quotes.into_iter().chain(kept).collect();
-        Board::new(
+        let mut board = self;
+        let quotes = board.quotes.drain(..).chain(kept).collect();
+        board.preferring(quotes)
+    }
+
+    /// This board with `quotes` in the place of its own for the same pairs.
+    pub(crate) fn preferring(self, mut quotes: Vec<Quote>) -> Board {
+        quotes.extend(self.quotes);
+        let board = Board::new(
             self.version,
             self.fetched,
             self.source,
             self.attribution,
             quotes,
-        )
+        );
+        Board {
+            references: self.references,
+            ..board
+        }
+    }
+
+    /// When a quote of this board was made.
+    pub fn made(&self, quote: &Quote) -> Millis {
+        quote.updated.unwrap_or(self.fetched)
+    }
+
+    /// Whether a quote of this board was current when the board was fetched: not held, and not
+    /// kept for so long that nobody would believe it any more. A cross says of itself whether
+    /// what it rests on was current; its time may be that of a rate that holds for days.
+    pub fn is_current(&self, quote: &Quote) -> bool {
+        let is_of_its_time = match quote.method {
+            Method::Cross | Method::Identity => true,
+            Method::Single | Method::Median => {
+                plausibility::is_of_its_time(self.made(quote), self.fetched)
+            }
+        };
+        is_of_its_time && !quote.is_held
     }
 
     /// The quote of an asset, by its id, in a currency.
@@ -120,18 +157,24 @@ struct Stored {
     fetched: Millis,
     source: String,
     attribution: String,
+    #[serde(default)]
+    references: Vec<ReferenceRate>,
     quotes: Vec<Quote>,
 }
 
 impl From<Stored> for Board {
     fn from(stored: Stored) -> Board {
-        Board::new(
+        let board = Board::new(
             stored.version,
             stored.fetched,
             stored.source,
             stored.attribution,
             stored.quotes,
-        )
+        );
+        Board {
+            references: stored.references,
+            ..board
+        }
     }
 }
 
@@ -209,6 +252,59 @@ mod tests {
         let again = board(Vec::new()).keeping(&kept, at(0));
         assert_eq!(again.get("tron", &dollar), Some(tron));
         assert_eq!(newer.keeping(&older, at(1)).get("tron", &dollar), None);
+    }
+
+    #[test]
+    fn what_was_calculated_is_not_kept() {
+        let of = |method| Quote {
+            method,
+            ..quote("tron", "USD", "2")
+        };
+        for (method, count) in [
+            (Method::Single, 1),
+            (Method::Median, 1),
+            (Method::Cross, 0),
+            (Method::Identity, 0),
+        ] {
+            let kept = board(Vec::new()).keeping(&board(vec![of(method)]), Millis(0));
+            assert_eq!(kept.quotes().len(), count, "{method:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_is_current_for_as_long_as_it_would_be_believed_and_unless_it_is_held() {
+        let is_current = |age_ms: u64, method, is_held| {
+            let quote = Quote {
+                updated: Some(Millis(1_795_225_200_000 - age_ms)),
+                method,
+                is_held,
+                ..quote("tron", "USD", "2")
+            };
+            let board = board(vec![quote]);
+            board.is_current(&board.quotes()[0])
+        };
+        assert!(is_current(900_000, Method::Single, false));
+        assert!(!is_current(900_001, Method::Median, false));
+        assert!(is_current(86_400_000, Method::Cross, false));
+        for method in [Method::Single, Method::Cross] {
+            assert!(!is_current(0, method, true));
+        }
+    }
+
+    #[test]
+    fn reference_rates_are_stored_and_outlive_what_is_kept() {
+        let mut board = board(vec![quote("tron", "USD", "2")]);
+        board.references.push(ReferenceRate {
+            base: Currency::parse("USD").unwrap(),
+            quote: Currency::parse("EUR").unwrap(),
+            price: Price::parse("0.9").unwrap(),
+            updated: Some(Millis(5)),
+            heard: Millis(7),
+            source: "frankfurter".to_owned(),
+        });
+        assert_eq!(Board::decode(&board.encode()).unwrap(), board);
+        let kept = board.clone().keeping(&board, Millis(0));
+        assert_eq!(kept.references, board.references);
     }
 
     #[test]

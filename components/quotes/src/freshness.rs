@@ -286,12 +286,34 @@ mod tests {
         assert_eq!(fresh_ms(u32::MAX), 270_001);
     }
 
+    /// −ln((random + 1) / 2^32) in units of 2^−60, by 2·artanh((m − 1) / (m + 1)) = ln m.
+    fn neg_ln_by_series(random: u32) -> i128 {
+        const ONE: i128 = 1 << 60;
+        let u = i128::from(random) + 1;
+        let whole = u.ilog2();
+        let m = (u << 60) >> whole;
+        let z = ((m - ONE) << 60) / (m + ONE);
+        let (mut power, mut artanh) = (z, 0);
+        for odd in (1..60).step_by(2) {
+            artanh += power / odd;
+            power = (((power * z) >> 60) * z) >> 60;
+        }
+        // ln 2 from the same series, at z = 1/3.
+        let third = ONE / 3;
+        let (mut power, mut half_ln_2) = (third, 0);
+        for odd in (1..60).step_by(2) {
+            half_ln_2 += power / odd;
+            power /= 9;
+        }
+        i128::from(32 - whole) * 2 * half_ln_2 - 2 * artanh
+    }
+
     proptest! {
         #[test]
-        fn the_logarithm_agrees_with_floating_point(random: u32) {
-            let u = (f64::from(random) + 1.0) / 4_294_967_296.0;
-            let got = neg_ln(random) as f64 / 65_536.0;
-            prop_assert!((got - -u.ln()).abs() < 0.000_05, "−ln({u}) is {} not {got}", -u.ln());
+        fn the_logarithm_agrees_with_its_series(random: u32) {
+            let (got, expected) = (i128::from(neg_ln(random)) << 44, neg_ln_by_series(random));
+            // 0.00005 in units of 2^−60.
+            prop_assert!((got - expected).abs() < (1 << 60) / 20_000, "{got} is not {expected}");
         }
 
         #[test]

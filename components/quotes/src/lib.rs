@@ -3,8 +3,11 @@
 //! - What is served: [`Asset`], [`Currency`], [`Catalogue`].
 //! - What is known: a [`Price`] keeps the digits it came with, a [`Quote`] is a price with its
 //!   time, a [`Board`] is what one refresh yields, a [`Head`] is the board's short summary.
-//! - What may be believed and for how long: [`plausibility`], [`freshness`](mod@freshness), and
-//!   the [`ticket`] that elects who refreshes.
+//! - What may be believed: [`plausibility`] by its time, [`consensus`](mod@consensus) among
+//!   upstreams, [`jump`] from the price before; [`belief`] is all of it for a whole board. Pairs
+//!   that nobody prices are a [`cross`], for which currencies have [`reference`](mod@reference)
+//!   rates.
+//! - For how long: [`freshness`](mod@freshness), and the [`ticket`] that elects who refreshes.
 //! - What is answered: [`rate`] and [`convert`](fn@convert) on exact numbers, a [`Selection`] of
 //!   the board, and the [`etag`](mod@etag) of an answer.
 //!
@@ -13,18 +16,24 @@
 
 pub mod amount;
 pub mod asset;
+pub mod belief;
 pub mod board;
 pub mod catalogue;
+pub mod consensus;
 pub mod convert;
+pub mod cross;
 mod decimal_text;
 pub mod etag;
 pub mod freshness;
 pub mod head;
+pub mod jump;
 pub mod millis;
+pub mod percent;
 pub mod plausibility;
 pub mod price;
 pub mod quote;
 mod ratio;
+pub mod reference;
 pub mod rounding;
 pub mod selection;
 pub mod stored;
@@ -33,14 +42,17 @@ pub mod version;
 
 pub use amount::{Amount, AmountError};
 pub use asset::{Asset, Currency, Pair};
+pub use belief::{Belief, Heard, Rules, believe};
 pub use board::{Board, DecodeError};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, round_price};
 pub use freshness::{Freshness, Policy, PolicyError, freshness};
 pub use head::Head;
 pub use millis::Millis;
+pub use percent::Percent;
 pub use price::{ArithmeticError, Price, PriceError};
 pub use quote::{Method, Quote, Told};
+pub use reference::ReferenceRate;
 pub use rounding::{Precision, PrecisionError, Rounding, RoundingError};
 pub use selection::Selection;
 pub use ticket::TicketKey;

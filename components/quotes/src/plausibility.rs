@@ -28,6 +28,16 @@ pub enum Refusal {
     },
 }
 
+impl Refusal {
+    /// The reason in a word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Refusal::TooOld { .. } => "too_old",
+            Refusal::FromTheFuture { .. } => "from_the_future",
+        }
+    }
+}
+
 /// Sorts quotes into those that can be believed at `now` and those that cannot. A quote whose
 /// time is not known is as old as the answer it came with, so it is believed.
 pub fn admit(quotes: Vec<Quote>, now: Millis) -> (Vec<Quote>, Vec<(Quote, Refusal)>) {

@@ -4,6 +4,7 @@
 //! only, and never a binary fraction.
 
 use crate::decimal_text::{self, Flaw, MAX_FRACTION_DIGITS, MAX_INTEGER_DIGITS};
+use num_bigint::BigUint;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,6 +12,9 @@ use thiserror::Error;
 
 /// Most fraction digits that a [`Decimal`] has.
 const MAX_DECIMAL_SCALE: usize = 28;
+
+/// Most digits that always fit in a `u128`.
+const MAX_U128_DIGITS: usize = 38;
 
 /// A positive decimal number as text: at most 18 digits before the point and 60 after it, in
 /// plain notation. It is a valid JSON number as it stands.
@@ -80,6 +84,30 @@ impl Price {
     pub fn decimal(&self) -> Result<Decimal, ArithmeticError> {
         decimal(&self.0).ok_or_else(|| ArithmeticError::TooPrecise(self.0.clone()))
     }
+
+    /// The exact value as a whole number of units of 10^−scale, and that scale. Every price has
+    /// one, also those that are too long for a [`Decimal`].
+    pub(crate) fn units(&self) -> (BigUint, u32) {
+        let (integer, fraction) = self.0.split_once('.').unwrap_or((&self.0, ""));
+        let units = match integer.len() + fraction.len() <= MAX_U128_DIGITS {
+            true => BigUint::from(digits(integer, fraction)),
+            false => {
+                let text = [integer, fraction].concat();
+                BigUint::parse_bytes(text.as_bytes(), 10).unwrap_or_default()
+            }
+        };
+        (units, fraction.len() as u32)
+    }
+}
+
+/// The number that two runs of digits make together; few enough to fit.
+fn digits(integer: &str, fraction: &str) -> u128 {
+    integer
+        .bytes()
+        .chain(fraction.bytes())
+        .fold(0, |number, digit| {
+            number * 10 + u128::from(digit.wrapping_sub(b'0'))
+        })
 }
 
 /// The exact value of plain decimal text, or None if it does not fit.
@@ -153,6 +181,19 @@ mod tests {
         ] {
             let price = Price::parse(&text).unwrap();
             assert_eq!(price.decimal(), Err(ArithmeticError::TooPrecise(text)));
+        }
+    }
+
+    #[test]
+    fn every_price_is_a_whole_number_of_some_unit() {
+        let long = format!("12.{}", "9".repeat(60));
+        for (text, units, scale) in [
+            ("76975", "76975", 0),
+            ("0.00001050", "1050", 8),
+            (&long, &format!("12{}", "9".repeat(60)), 60),
+        ] {
+            let (got, of) = Price::parse(text).unwrap().units();
+            assert_eq!((got.to_string().as_str(), of), (units, scale));
         }
     }
 

@@ -35,16 +35,18 @@ pub struct Quote {
     /// How the price came about.
     #[serde(default, skip_serializing_if = "Method::is_single")]
     pub method: Method,
-    /// How many upstreams the price rests on.
+    /// How many upstreams told this price, or one that agrees with it.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub sources: u32,
     /// Two upstreams told prices that are too far apart to both be right.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_divergent: bool,
-    /// The last good price, which stayed because the new one was not believed.
+    /// The last good price, which stayed because the new one was not believed; or a cross that
+    /// rests on such a price, or on one that is not current any more.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_held: bool,
-    /// What each upstream told, where more than one was heard.
+    /// What each upstream told, where more than one was heard or a price was not believed; of a
+    /// cross, the prices that make it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub told: Vec<Told>,
 }
@@ -60,6 +62,8 @@ pub enum Method {
     Median,
     /// A price in another currency, times what that currency costs in this one.
     Cross,
+    /// Asset and currency are the same thing: exactly 1, whatever anybody tells.
+    Identity,
 }
 
 impl Method {
@@ -69,6 +73,7 @@ impl Method {
             Method::Single => "single",
             Method::Median => "median",
             Method::Cross => "cross",
+            Method::Identity => "identity",
         }
     }
 
@@ -84,7 +89,11 @@ pub struct Told {
     pub provider: String,
     /// The price that it told.
     pub price: Price,
-    /// Why it was not used, in a word: `outlier`, `jump`. None if it was.
+    /// What it is the price of, where that is not the pair itself: `BTC/USD`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+    /// Why it was not used, in a word: `outlier`, `divergent`, `jump`, `too_old` or
+    /// `from_the_future`. None if it was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dropped: Option<String>,
 }

@@ -3,6 +3,7 @@
 //! Decimals of a fixed size round whenever they run out of digits, and then the result is
 //! rounded a second time. Here everything is exact until the text is made.
 
+use crate::price::Price;
 use crate::rounding::{MAX_DIGITS, Precision, Rounding};
 use num_bigint::BigUint;
 use rust_decimal::Decimal;
@@ -19,12 +20,50 @@ pub(crate) struct Ratio {
 }
 
 impl Ratio {
+    /// The number 0.
+    pub(crate) fn zero() -> Ratio {
+        Ratio::of_parts(BigUint::ZERO, BigUint::from(1_u8))
+    }
+
     /// The number 1.
     pub(crate) fn one() -> Ratio {
         Ratio {
             numerator: BigUint::from(1_u8),
             denominator: BigUint::from(1_u8),
         }
+    }
+
+    /// `units` of one part in `parts`, which must not be zero.
+    pub(crate) fn of_parts(units: BigUint, parts: BigUint) -> Ratio {
+        Ratio {
+            numerator: units,
+            denominator: parts,
+        }
+    }
+
+    /// A price, with all its digits.
+    pub(crate) fn of(price: &Price) -> Ratio {
+        let (units, scale) = price.units();
+        Ratio::of_parts(units, power_of_ten(scale))
+    }
+
+    /// Whether it is more than another.
+    pub(crate) fn exceeds(&self, other: &Ratio) -> bool {
+        &self.numerator * &other.denominator > &other.numerator * &self.denominator
+    }
+
+    /// Multiplied by another.
+    pub(crate) fn by(mut self, factor: &Ratio) -> Ratio {
+        self.numerator *= &factor.numerator;
+        self.denominator *= &factor.denominator;
+        self
+    }
+
+    /// Divided by another, which must not be zero.
+    pub(crate) fn per(mut self, divisor: &Ratio) -> Ratio {
+        self.numerator *= &divisor.denominator;
+        self.denominator *= &divisor.numerator;
+        self
     }
 
     /// Multiplied by the size of `factor`.
@@ -59,10 +98,30 @@ impl Ratio {
             true => with_point(&quotient, exact_scale),
             false => self.rounded(zeros.unwrap_or(0) + u32::from(MAX_DIGITS), rounding),
         };
-        match text.contains('.') {
-            true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-            false => text,
+        trimmed(text)
+    }
+
+    /// The number as a price that can be calculated with: exact if 28 significant digits
+    /// suffice for that, of which at most 28 are after the point. Otherwise it is rounded, half
+    /// to even, to 18 significant digits, and to 28 after the point if it is so small. None if
+    /// that leaves nothing, or if it is larger than prices are.
+    pub(crate) fn to_price(&self) -> Option<Price> {
+        let (quotient, remainder) = self.divide(EXACT_DIGITS);
+        let exact = trimmed(with_point(&quotient, EXACT_DIGITS));
+        let significant = exact.trim_start_matches(['0', '.']);
+        let has_point = u32::from(significant.contains('.'));
+        let digits = u32::try_from(significant.len()).unwrap_or(u32::MAX) - has_point;
+        if remainder == BigUint::ZERO && digits <= EXACT_DIGITS {
+            return Price::parse(&exact).ok();
         }
+        let scale = match self.leading_zeros() {
+            Some(zeros) => (zeros + u32::from(MAX_DIGITS)).min(EXACT_DIGITS),
+            None => {
+                let whole = exact.split('.').next().map_or(0, str::len) as u32;
+                u32::from(MAX_DIGITS).saturating_sub(whole)
+            }
+        };
+        Price::parse(&trimmed(self.rounded(scale, Rounding::HalfEven))).ok()
     }
 
     /// Zeros between the point and the first other digit; None for a number of 1 or more.
@@ -106,8 +165,16 @@ impl Ratio {
     }
 }
 
-fn power_of_ten(exponent: u32) -> BigUint {
+pub(crate) fn power_of_ten(exponent: u32) -> BigUint {
     BigUint::from(10_u8).pow(exponent)
+}
+
+/// Without zeros at the end of a fraction.
+fn trimmed(text: String) -> String {
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
 /// `units` of 10^−scale, with all `scale` digits after the point.
@@ -188,6 +255,28 @@ mod tests {
             full("1", "76975", Rounding::HalfEven),
             "0.0000129912309191295875"
         );
+    }
+
+    #[test]
+    fn a_calculated_price_is_exact_or_has_18_significant_digits() {
+        for (numerator, denominator, expected) in [
+            ("1", "8", "0.125"),
+            ("100", "1", "100"),
+            // 28 digits.
+            ("76975.12345678901234", "0.8", "96218.904320986265425"),
+            ("1", "3", "0.333333333333333333"),
+            ("200", "3", "66.6666666666666667"),
+            ("20000000000", "3", "6666666666.66666667"),
+            ("1", "30000", "0.0000333333333333333333"),
+            ("1", "3000000000000000", "0.0000000000000003333333333333"),
+        ] {
+            let price = ratio(numerator, denominator).to_price();
+            assert_eq!(price.unwrap().as_str(), expected);
+        }
+        let tiny = Ratio::of_parts(BigUint::from(1_u8), power_of_ten(29) * 3_u8);
+        assert_eq!(tiny.to_price(), None, "nothing is left of it");
+        let huge = Ratio::of_parts(power_of_ten(18), BigUint::from(1_u8));
+        assert_eq!(huge.to_price(), None, "nothing costs as much");
     }
 
     #[test]
