@@ -10,6 +10,7 @@
 //!
 //! Nothing here knows about rates: that is the components' business.
 
+pub mod accept;
 pub mod answer;
 pub mod background;
 pub mod body;

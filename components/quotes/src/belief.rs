@@ -249,6 +249,7 @@ fn identities(catalogue: &Catalogue) -> impl Iterator<Item = Quote> {
         let one = Price::parse("1").ok()?;
         Some(Quote {
             method: Method::Identity,
+            sources: 0,
             ..Quote::new(asset.id(), currency.clone(), one)
         })
     })

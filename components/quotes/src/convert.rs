@@ -9,6 +9,7 @@ use crate::price::{ArithmeticError, Price};
 use crate::quote::Quote;
 use crate::ratio::Ratio;
 use crate::rounding::{Precision, Rounding};
+use rust_decimal::Decimal;
 use thiserror::Error;
 
 /// The currency that most markets are in, so that a cross through it is nearest to a real price.
@@ -41,8 +42,8 @@ pub struct Rate {
     pub path: Path,
     /// The time of the oldest price in it.
     pub as_of: Millis,
-    numerator: Option<Price>,
-    denominator: Option<Price>,
+    numerator: Option<Quote>,
+    denominator: Option<Quote>,
 }
 
 /// An amount converted.
@@ -123,8 +124,8 @@ pub fn rate(
         to: to.name.to_owned(),
         path,
         as_of,
-        numerator: numerator.map(|quote| quote.price.clone()),
-        denominator: denominator.map(|quote| quote.price.clone()),
+        numerator: numerator.cloned(),
+        denominator: denominator.cloned(),
     })
 }
 
@@ -200,6 +201,11 @@ fn cross<'a>(
 }
 
 impl Rate {
+    /// The prices that it is made of: none, one or two.
+    pub fn quotes(&self) -> impl Iterator<Item = &Quote> {
+        self.numerator.iter().chain(&self.denominator)
+    }
+
     /// The rate in plain digits. A rate that is a price is passed on as it came at full
     /// precision.
     ///
@@ -211,25 +217,26 @@ impl Rate {
         rounding: Rounding,
     ) -> Result<String, ArithmeticError> {
         match (&self.numerator, &self.denominator) {
-            (Some(price), None) => round_price(price, precision, rounding),
+            (Some(quote), None) => round_price(&quote.price, precision, rounding),
             _ => Ok(self.ratio()?.to_text(precision, rounding)),
         }
     }
 
     fn ratio(&self) -> Result<Ratio, ArithmeticError> {
         let mut ratio = Ratio::one();
-        if let Some(price) = &self.numerator {
-            ratio = ratio.times(price.decimal()?);
+        if let Some(quote) = &self.numerator {
+            ratio = ratio.times(quote.price.decimal()?);
         }
-        if let Some(price) = &self.denominator {
-            ratio = ratio.over(price.decimal()?);
+        if let Some(quote) = &self.denominator {
+            ratio = ratio.over(quote.price.decimal()?);
         }
         Ok(ratio)
     }
 }
 
 /// Converts an amount. Precision and rounding are those of the result; the rate is given at
-/// full precision. The exact product is rounded once.
+/// full precision. The exact product is rounded once. An amount of 1 is not multiplied: its
+/// result is the rate, digit by digit.
 ///
 /// # Errors
 /// [`ConvertError::Arithmetic`] if a price in the rate has too many digits.
@@ -239,10 +246,15 @@ pub fn convert(
     precision: Precision,
     rounding: Rounding,
 ) -> Result<Conversion, ConvertError> {
-    let product = rate.ratio()?.times(amount.decimal());
+    let exact = rate.ratio()?;
+    let factor = amount.decimal();
+    let result = match factor == Decimal::ONE {
+        true => rate.text(precision, rounding)?,
+        false => exact.times(factor).to_text(precision, rounding),
+    };
     Ok(Conversion {
         rate: rate.text(Precision::Full, rounding)?,
-        result: product.to_text(precision, rounding),
+        result,
     })
 }
 

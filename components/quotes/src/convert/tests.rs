@@ -1,8 +1,8 @@
 //! Tests of [`convert`](super).
 
 use super::*;
+use crate::price::Price;
 use proptest::prelude::*;
-use rust_decimal::Decimal;
 
 const FETCHED: Millis = Millis(1_795_225_200_000);
 
@@ -196,6 +196,22 @@ fn a_result_comes_from_the_exact_rate() {
 }
 
 #[test]
+fn one_of_a_thing_costs_what_its_price_says_digit_by_digit() {
+    let board = board(&[("bitcoin", "USD", "76975.50")]);
+    for one in ["1", "1.00"] {
+        let of = |from, to, precision| result(&board, one, from, to, precision);
+        assert_eq!(of("BTC", "USD", Precision::Full), "76975.50");
+        assert_eq!(of("BTC", "USD", Precision::Digits(1)), "76975.5");
+        assert_eq!(
+            of("USD", "BTC", Precision::Full),
+            text(&board, "USD", "BTC")
+        );
+        assert_eq!(of("BTC", "BTC", Precision::Full), "1");
+    }
+    assert_eq!(result(&board, "2", "BTC", "USD", Precision::Full), "153951");
+}
+
+#[test]
 fn a_rounded_price_is_rounded_and_a_full_one_is_not() {
     let price = Price::parse("1.2350").unwrap();
     let round = |precision| round_price(&price, precision, Rounding::HalfUp).unwrap();
@@ -252,6 +268,8 @@ proptest! {
 
     #[test]
     fn no_result_has_an_exponent_or_needless_zeros(price in price_text(), amount in price_text()) {
+        // The result for 1 is the price as it came.
+        prop_assume!(decimal(&amount) != Decimal::ONE);
         let board = board(&[("bitcoin", "USD", &price)]);
         for (from, to) in [("BTC", "USD"), ("USD", "BTC")] {
             let result = result(&board, &amount, from, to, Precision::Full);

@@ -5,7 +5,7 @@ use crate::adapters::Adapters;
 use crate::believing::{self, Believed};
 use crate::memo::{Held, Seen};
 use crate::refresh;
-use crate::rendered::{Rendered, State};
+use crate::rendered::{JSON, Rendered, State};
 use crate::service::Service;
 use crate::stored;
 use bytes::Bytes;
@@ -20,6 +20,7 @@ use edge_rates_quotes::ticket::{ticket_key, ticket_prefix};
 use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness, plausibility};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
+use http::StatusCode;
 use serde_json::json;
 use std::pin::pin;
 use std::rc::Rc;
@@ -66,6 +67,7 @@ impl Served {
         // A board that turned stale has the time of the fresh one: only the tag tells them apart.
         let modified = (!is_stale).then_some(self.board.fetched);
         Rendered {
+            media_type: JSON,
             body: body.into(),
             validators: Validators::new(tag, modified),
             is_stale,
@@ -88,7 +90,8 @@ impl Served {
 
     /// An answer that was made from this board, with what caches need to know.
     pub(crate) fn answer(&self, rendered: &Rendered, times: &CacheTimes) -> Answer {
-        let mut answer = Answer::json(rendered.body.clone());
+        let mut answer = Answer::new(StatusCode::OK).with_body(rendered.body.clone());
+        answer.set("content-type", rendered.media_type);
         answer.set_validators(&rendered.validators);
         let control = match rendered.is_stale {
             true => times.stale(),

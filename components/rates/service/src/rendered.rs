@@ -14,12 +14,16 @@ use std::rc::Rc;
 /// begun anew: only unusual questions come in such numbers.
 const MOST_BYTES: usize = 2 << 20;
 
+/// Media type of most answers (RFC 8259 §11).
+pub(crate) const JSON: &str = "application/json";
+
 /// What each kept answer counts beside its own bytes.
 const OVERHEAD: usize = 256;
 
 /// The part of an answer that stays the same while the board does.
 #[derive(Debug)]
 pub(crate) struct Rendered {
+    pub(crate) media_type: &'static str,
     pub(crate) body: Bytes,
     pub(crate) validators: Validators,
     /// The answer says that it is stale.
@@ -78,6 +82,7 @@ mod tests {
 
     fn rendered(version: u64, bytes: usize) -> Rc<Rendered> {
         Rc::new(Rendered {
+            media_type: JSON,
             body: vec![b'x'; bytes].into(),
             validators: Validators::new("\"tag\"".to_owned(), None),
             is_stale: false,

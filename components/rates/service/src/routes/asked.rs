@@ -1,8 +1,10 @@
 //! Parameters that several routes share, from text to valid values.
 
+use super::number::Numbers;
+use crate::cache::Served;
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Millis, Precision};
+use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Millis, Precision, Quote, Rounding};
 
 /// Most quote currencies that may be asked for at once.
 const MOST_CURRENCIES: usize = 10;
@@ -23,6 +25,12 @@ pub(super) fn oldest<'a>(
         .min()
 }
 
+/// Whether an answer that shows this quote has to be marked as stale: the whole board is, or the
+/// quote was kept from an earlier one, or stayed because the new one was not believed.
+pub(super) fn is_stale(served: &Served, quote: &Quote) -> bool {
+    served.is_stale || !served.board.is_current(quote)
+}
+
 /// `precision`: how many fraction digits; all that the upstream gave unless said otherwise.
 pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {
     let Some(text) = query.first("precision") else {
@@ -37,6 +45,76 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {
             ),
         )
     })
+}
+
+/// `numbers`: as strings, unless said otherwise, or as JSON numbers.
+pub(super) fn numbers(query: &Query) -> Result<Numbers, Problem> {
+    let forms = [Numbers::Strings, Numbers::Numbers].map(|form| (form.name(), form));
+    Ok(one_of(query, "numbers", &forms)?.unwrap_or_default())
+}
+
+/// How a calculated number is to be written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Form {
+    pub(super) precision: Precision,
+    pub(super) rounding: Rounding,
+    pub(super) numbers: Numbers,
+}
+
+impl Form {
+    /// `precision`, `rounding` and `numbers`.
+    pub(super) fn parse(query: &Query) -> Result<Form, Problem> {
+        let modes = [
+            ("half_even", Rounding::HalfEven),
+            ("half_up", Rounding::HalfUp),
+            ("down", Rounding::Down),
+            ("up", Rounding::Up),
+        ];
+        Ok(Form {
+            precision: precision(query)?,
+            rounding: one_of(query, "rounding", &modes)?.unwrap_or_default(),
+            numbers: numbers(query)?,
+        })
+    }
+}
+
+/// A parameter that is one of a few words; None where it is not given.
+pub(super) fn one_of<T: Copy>(
+    query: &Query,
+    name: &str,
+    words: &[(&str, T)],
+) -> Result<Option<T>, Problem> {
+    query
+        .first(name)
+        .map(|given| word(name, given, words))
+        .transpose()
+}
+
+/// What a word stands for.
+pub(super) fn word<T: Copy>(name: &str, given: &str, words: &[(&str, T)]) -> Result<T, Problem> {
+    if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == given) {
+        return Ok(*meaning);
+    }
+    let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    Err(Problem::parameter(
+        name,
+        format!(
+            "`{}` is not possible for `{name}`; possible: {}.",
+            shortened(given),
+            known.join(", ")
+        ),
+    ))
+}
+
+/// Refuses `at`: nothing but the present rate is known here.
+pub(super) fn refuse_at(query: &Query) -> Result<(), Problem> {
+    match query.first("at") {
+        None => Ok(()),
+        Some(_) => Err(Problem::parameter(
+            "at",
+            "No history of rates is recorded here; leave `at` out to get the present rate.".into(),
+        )),
+    }
 }
 
 /// The values of a comma-separated list; blanks and empty entries don't count.

@@ -1,6 +1,7 @@
 //! POST /v1/rates:batch: many questions at once, all answered from one board. What can't be
 //! answered is a problem in its place and leaves the others untouched.
 
+use super::asked::Form;
 use super::{convert, pair};
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
@@ -10,7 +11,7 @@ use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::body::parse_json;
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Request;
-use edge_rates_quotes::{Amount, Catalogue, Precision};
+use edge_rates_quotes::{Amount, Catalogue};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::rc::Rc;
@@ -131,7 +132,7 @@ impl<'a> Question<'a> {
                 "History is not recorded here yet; leave `at` out to get the present rate.";
             return Err(Problem::parameter("at", detail.to_owned()));
         }
-        let asked = pair::Question::new(catalogue, base.trim(), quote.trim(), Precision::Full)?;
+        let asked = pair::Question::new(catalogue, base.trim(), quote.trim(), Form::default())?;
         Ok(match amount {
             None => Question::Pair(asked),
             Some(written) => {

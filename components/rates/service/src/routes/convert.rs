@@ -1,5 +1,7 @@
 //! GET /v1/convert: an amount in another currency.
 
+use super::asked::Form;
+use super::number::Number;
 use super::{asked, from_board, pair};
 use crate::adapters::Adapters;
 use crate::cache::Served;
@@ -9,7 +11,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::{Query, Request};
-use edge_rates_quotes::{Amount, Catalogue, Precision, Rounding, convert};
+use edge_rates_quotes::{Amount, Catalogue, convert};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -17,14 +19,21 @@ use std::rc::Rc;
 pub(super) struct Body<'a> {
     from: &'a str,
     to: &'a str,
-    amount: &'a str,
-    rate: String,
-    result: String,
+    amount: Number<'a>,
+    rate: Number<'a>,
+    result: Number<'a>,
     as_of: String,
     stale: bool,
-    source: &'a str,
+    source: String,
+    attribution: &'a str,
     method: &'static str,
+    sources: u32,
+    divergent: bool,
 }
+
+/// The parameters that this route knows.
+pub(super) const PARAMETERS: &[&str] =
+    &["from", "to", "amount", "precision", "rounding", "numbers"];
 
 pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
@@ -40,26 +49,22 @@ pub(super) struct Question<'a> {
     from: &'a str,
     to: &'a str,
     amount: Amount,
-    precision: Precision,
-    rounding: Rounding,
-    rounding_name: &'a str,
+    form: Form,
 }
 
 impl<'a> Question<'a> {
     fn parse(query: &'a Query, catalogue: &'a Catalogue) -> Result<Question<'a>, Problem> {
-        query.expect(&["from", "to", "amount", "precision", "rounding"])?;
+        asked::refuse_at(query)?;
+        query.expect(PARAMETERS)?;
         let from = code(query, catalogue, "from", "from=BTC")?;
         let to = code(query, catalogue, "to", "to=EUR")?;
         let amount = amount(query.required("amount", "amount=0.1")?)?;
-        let precision = asked::precision(query)?;
-        let (rounding, rounding_name) = rounding(query)?;
+        let form = Form::parse(query)?;
         Ok(Question {
             from,
             to,
             amount,
-            precision,
-            rounding,
-            rounding_name,
+            form,
         })
     }
 
@@ -69,9 +74,7 @@ impl<'a> Question<'a> {
             from,
             to,
             amount,
-            precision: Precision::Full,
-            rounding: Rounding::HalfEven,
-            rounding_name: "half_even",
+            form: Form::default(),
         }
     }
 }
@@ -92,15 +95,10 @@ fn render(
         from,
         to,
         amount,
-        precision,
-        rounding_name,
-        ..
+        form,
     } = question;
     let body = body(catalogue, question, served)?;
-    let canonical = format!(
-        "convert/{from}/{to}/{}?{precision}&{rounding_name}",
-        amount.as_str()
-    );
+    let canonical = format!("convert/{from}/{to}/{}?{form:?}", amount.as_str());
     // A struct of strings and numbers always serialises.
     let text = serde_json::to_vec(&body).unwrap_or_default();
     Ok(served.render(&canonical, body.stale, text))
@@ -116,41 +114,28 @@ pub(super) fn body<'a>(
         from,
         to,
         amount,
-        precision,
-        rounding,
-        ..
+        form,
     } = question;
     let board = &served.board;
     let rate = pair::between(board, catalogue, from, to)?;
-    let conversion = convert::convert(&rate, amount, *precision, *rounding)
+    let conversion = convert::convert(&rate, amount, form.precision, form.rounding)
         .map_err(|error| Problem::parameter("amount", error.to_string()))?;
-    let is_stale = served.is_stale_with(Some(rate.as_of));
+    let told = pair::Told::of(&rate, served);
+    let numbers = form.numbers;
     Ok(Body {
         from,
         to,
-        amount: amount.as_str(),
-        rate: conversion.rate,
-        result: conversion.result,
+        amount: numbers.of(amount.as_str()),
+        rate: numbers.of(conversion.rate),
+        result: numbers.of(conversion.result),
         as_of: rfc3339(board.fetched),
-        stale: is_stale,
-        source: &board.source,
-        method: pair::method(&rate),
+        stale: told.is_stale,
+        source: told.source,
+        attribution: &board.attribution,
+        method: told.method,
+        sources: told.sources,
+        divergent: told.is_divergent,
     })
-}
-
-/// The rounding mode and its name.
-fn rounding(query: &Query) -> Result<(Rounding, &str), Problem> {
-    let name = query.first("rounding").unwrap_or("half_even");
-    let rounding = name.parse().map_err(|_| {
-        Problem::parameter(
-            "rounding",
-            format!(
-                "`{}` is no rounding mode; use half_even, half_up, down or up.",
-                shortened(name)
-            ),
-        )
-    })?;
-    Ok((rounding, name))
 }
 
 /// The code, upper case, of an asset or a currency that is served.

@@ -1,11 +1,17 @@
 //! The routes: each file parses one route's parameters and shapes its answer.
 
+#[cfg(test)]
+mod agreement;
 mod asked;
 mod batch;
 mod coingecko;
 mod convert;
+mod csv;
+mod number;
 mod pair;
 mod rates;
+#[cfg(test)]
+mod tests;
 
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
@@ -100,7 +106,20 @@ async fn from_board<W: Capabilities, A: Adapters + 'static, Q, E>(
     unserved: impl FnOnce(Problem) -> E,
     render: impl FnOnce(Q, &Served) -> Result<Rendered, E>,
 ) -> Result<Answer, E> {
-    let known = service.shelf.find(request.target());
+    kept_as(service, request, request.target(), parse, unserved, render).await
+}
+
+/// The same where more than the request's target decides about the answer: `key` is the name
+/// that it is kept under.
+async fn kept_as<W: Capabilities, A: Adapters + 'static, Q, E>(
+    service: &Rc<Service<W, A>>,
+    request: &Request,
+    key: &str,
+    parse: impl Fn() -> Result<Q, E>,
+    unserved: impl FnOnce(Problem) -> E,
+    render: impl FnOnce(Q, &Served) -> Result<Rendered, E>,
+) -> Result<Answer, E> {
+    let known = service.shelf.find(key);
     let question = match known {
         Some(_) => None,
         None => Some(parse()?),
@@ -116,6 +135,6 @@ async fn from_board<W: Capabilities, A: Adapters + 'static, Q, E>(
         None => parse()?,
     };
     let rendered = Rc::new(render(question, &served)?);
-    service.shelf.keep(request.target(), &rendered);
+    service.shelf.keep(key, &rendered);
     Ok(served.answer(&rendered, times))
 }

@@ -1,5 +1,7 @@
 //! GET /v1/rates/{base}/{quote}: one rate between any two things that are served.
 
+use super::asked::Form;
+use super::number::Number;
 use super::{asked, from_board};
 use crate::adapters::Adapters;
 use crate::cache::Served;
@@ -10,7 +12,7 @@ use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_quotes::convert::{self, Path};
-use edge_rates_quotes::{Board, Catalogue, ConvertError, Precision, Rate, Rounding};
+use edge_rates_quotes::{Board, Catalogue, ConvertError, Rate};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -19,20 +21,24 @@ pub(super) struct Body<'a> {
     version: String,
     as_of: String,
     stale: bool,
-    source: &'a str,
+    source: String,
     attribution: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<&'a str>,
     symbol: &'a str,
     quote: &'a str,
-    price: String,
+    price: Number<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    change_24h_pct: Option<&'a str>,
+    change_24h_pct: Option<Number<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
     method: &'static str,
     sources: u32,
+    divergent: bool,
 }
+
+/// The parameters that this route knows.
+pub(super) const PARAMETERS: &[&str] = &["precision", "rounding", "numbers"];
 
 pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
@@ -42,9 +48,9 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 ) -> Result<Answer, Problem> {
     let catalogue = &service.settings.catalogue;
     let parse = || {
-        request.query().expect(&["precision"])?;
-        let precision = asked::precision(request.query())?;
-        Question::new(catalogue, base, quote, precision)
+        asked::refuse_at(request.query())?;
+        request.query().expect(PARAMETERS)?;
+        Question::new(catalogue, base, quote, Form::parse(request.query())?)
     };
     let render = |question, served: &Served| render(catalogue, &question, served);
     from_board(service, request, parse, |problem| problem, render).await
@@ -54,7 +60,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 pub(super) struct Question<'a> {
     pub(super) base: &'a str,
     pub(super) quote: &'a str,
-    precision: Precision,
+    form: Form,
 }
 
 impl<'a> Question<'a> {
@@ -63,12 +69,12 @@ impl<'a> Question<'a> {
         catalogue: &'a Catalogue,
         base: &str,
         quote: &str,
-        precision: Precision,
+        form: Form,
     ) -> Result<Question<'a>, Problem> {
         Ok(Question {
             base: known(catalogue, "base", base)?,
             quote: known(catalogue, "quote", quote)?,
-            precision,
+            form,
         })
     }
 }
@@ -78,13 +84,9 @@ fn render(
     question: &Question<'_>,
     served: &Served,
 ) -> Result<Rendered, Problem> {
-    let Question {
-        base,
-        quote,
-        precision,
-    } = *question;
+    let Question { base, quote, form } = *question;
     let body = body(catalogue, question, served)?;
-    let canonical = format!("rate/{base}/{quote}?{precision}");
+    let canonical = format!("rate/{base}/{quote}?{form:?}");
     // A struct of strings and numbers always serialises.
     let text = serde_json::to_vec(&body).unwrap_or_default();
     Ok(served.render(&canonical, body.stale, text))
@@ -96,35 +98,34 @@ pub(super) fn body<'a>(
     question: &Question<'a>,
     served: &'a Served,
 ) -> Result<Body<'a>, Problem> {
-    let Question {
-        base,
-        quote,
-        precision,
-    } = *question;
+    let Question { base, quote, form } = *question;
     let board = &served.board;
     let rate = between(board, catalogue, base, quote)?;
+    let told = Told::of(&rate, served);
+    let price = rate
+        .text(form.precision, form.rounding)
+        .map_err(|error| Problem::parameter("precision", error.to_string()))?;
+    let numbers = form.numbers;
     let direct = catalogue
         .asset(base)
         .zip(catalogue.currency(quote))
         .and_then(|(asset, currency)| board.get(asset.id(), currency));
-    let is_stale = served.is_stale_with(Some(rate.as_of));
-    let source = direct.and_then(|quote| quote.source.as_deref());
+    let change = direct.and_then(|quote| quote.change_24h_pct.as_deref());
     Ok(Body {
         version: board.version.to_string(),
         as_of: rfc3339(board.fetched),
-        stale: is_stale,
-        source: source.unwrap_or(&board.source),
+        stale: told.is_stale,
+        source: told.source,
         attribution: &board.attribution,
         id: catalogue.asset(base).map(|asset| asset.id()),
         symbol: base,
         quote,
-        price: rate
-            .text(precision, Rounding::HalfEven)
-            .map_err(|error| Problem::parameter("precision", error.to_string()))?,
-        change_24h_pct: direct.and_then(|quote| quote.change_24h_pct.as_deref()),
+        price: numbers.of(price),
+        change_24h_pct: change.map(|change| numbers.of(change)),
         updated_at: direct.and_then(|quote| quote.updated).map(rfc3339),
-        method: method(&rate),
-        sources: 1,
+        method: told.method,
+        sources: told.sources,
+        divergent: told.is_divergent,
     })
 }
 
@@ -158,11 +159,51 @@ pub(super) fn between(
     })
 }
 
+/// Where a rate comes from, and how far it can be trusted.
+pub(super) struct Told {
+    /// Who told the prices in it; several names are separated by commas.
+    pub(super) source: String,
+    /// How it was found.
+    pub(super) method: &'static str,
+    /// How many upstreams it rests on, at its weakest: 0 where none is needed.
+    pub(super) sources: u32,
+    /// Upstreams disagree about a price in it.
+    pub(super) is_divergent: bool,
+    /// A price in it is not of its time.
+    pub(super) is_stale: bool,
+}
+
+impl Told {
+    pub(super) fn of(rate: &Rate, served: &Served) -> Told {
+        let mut names: Vec<&str> = Vec::new();
+        for quote in rate.quotes() {
+            let name = quote.source.as_deref().unwrap_or(&served.board.source);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        if names.is_empty() {
+            names.push(&served.board.source);
+        }
+        let is_stale = |quote| asked::is_stale(served, quote);
+        Told {
+            source: names.join(","),
+            method: method(rate),
+            sources: rate.quotes().map(|quote| quote.sources).min().unwrap_or(0),
+            is_divergent: rate.quotes().any(|quote| quote.is_divergent),
+            is_stale: served.is_stale || rate.quotes().any(is_stale),
+        }
+    }
+}
+
 /// How the rate was found, for the `method` of an answer.
-pub(super) fn method(rate: &Rate) -> &'static str {
+fn method(rate: &Rate) -> &'static str {
     match rate.path {
         Path::Identity => "identity",
-        Path::Direct => "single",
+        Path::Direct => {
+            let quote = rate.quotes().next();
+            quote.map_or("single", |quote| quote.method.as_str())
+        }
         Path::Inverse => "inverse",
         Path::Cross { .. } => "cross",
     }
