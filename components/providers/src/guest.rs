@@ -1,10 +1,11 @@
 //! The component's export: WIT values in, the adapters' work, WIT values out.
 //!
-//! Nothing is decided here.
+//! Nothing is decided here. The shapes on both sides are the same; only their owners differ.
 
-use crate::adapters;
+use edge_rates_adapters as adapters;
+use edge_rates_adapters::{Endpoint, Error, Pair, Quota, Quote, Request, Response, Scope};
+
 use crate::bindings::exports::edge_rates::provider::quotes as wit;
-use crate::upstream::{Endpoint, Error, Pair, Quota, Quote, Request, Response};
 
 /// What the component exports.
 pub(crate) struct Adapters;
@@ -19,8 +20,11 @@ impl wit::Guest for Adapters {
                     id: provider.id.to_owned(),
                     default_base_url: provider.default_base_url.to_owned(),
                     attribution: provider.attribution.to_owned(),
-                    scope: wit::Scope::Market,
-                    quota: provider.quota.into(),
+                    scope: match provider.scope {
+                        Scope::Market => wit::Scope::Market,
+                        Scope::Currencies => wit::Scope::Currencies,
+                    },
+                    quota: quota(provider.quota),
                     takes_key: provider.takes_key,
                 }
             })
@@ -35,9 +39,10 @@ impl wit::Guest for Adapters {
         let endpoint = Endpoint {
             base_url: endpoint.base_url,
             api_key: endpoint.api_key,
+            plan: endpoint.plan,
         };
-        let planned = adapters::request(&provider, &endpoint, &own(pairs))?;
-        Ok(planned.into_iter().map(Into::into).collect())
+        let planned = adapters::request(&provider, &endpoint, &own(pairs)).map_err(error)?;
+        Ok(planned.into_iter().map(http_request).collect())
     }
 
     fn parse(
@@ -50,8 +55,8 @@ impl wit::Guest for Adapters {
             headers: response.headers,
             body: response.body,
         };
-        let quotes = adapters::parse(&provider, &own(pairs), &response)?;
-        Ok(quotes.into_iter().map(Into::into).collect())
+        let quotes = adapters::parse(&provider, &own(pairs), &response).map_err(error)?;
+        Ok(quotes.into_iter().map(quote).collect())
     }
 }
 
@@ -62,52 +67,45 @@ fn own(pairs: Vec<wit::Pair>) -> Vec<Pair> {
             asset: pair.asset,
             symbol: pair.symbol,
             quote: pair.quote,
+            code: pair.code,
         })
         .collect()
 }
 
-impl From<Quota> for wit::Quota {
-    fn from(quota: Quota) -> Self {
-        Self {
-            per_minute: quota.per_minute,
-            per_minute_with_key: quota.per_minute_with_key,
-            per_month: quota.per_month,
-        }
+fn quota(quota: Quota) -> wit::Quota {
+    wit::Quota {
+        per_minute: quota.per_minute,
+        per_minute_with_key: quota.per_minute_with_key,
+        per_month: quota.per_month,
     }
 }
 
-impl From<Request> for wit::HttpRequest {
-    fn from(request: Request) -> Self {
-        Self {
-            url: request.url,
-            headers: request.headers,
-        }
+fn http_request(request: Request) -> wit::HttpRequest {
+    wit::HttpRequest {
+        url: request.url,
+        headers: request.headers,
     }
 }
 
-impl From<Quote> for wit::Quote {
-    fn from(quote: Quote) -> Self {
-        Self {
-            asset: quote.asset,
-            quote: quote.quote,
-            price: quote.price.as_str().to_owned(),
-            change_24h_pct: quote.change_24h_pct,
-            market_cap: None,
-            volume_24h: None,
-            updated_ms: quote.updated_ms,
-        }
+fn quote(quote: Quote) -> wit::Quote {
+    wit::Quote {
+        asset: quote.asset,
+        quote: quote.quote,
+        price: quote.price.as_str().to_owned(),
+        change_24h_pct: quote.change_24h_pct,
+        market_cap: quote.market_cap,
+        volume_24h: quote.volume_24h,
+        updated_ms: quote.updated_ms,
     }
 }
 
-impl From<Error> for wit::Error {
-    fn from(error: Error) -> Self {
-        match error {
-            Error::RateLimited(seconds) => Self::RateLimited(seconds),
-            Error::Unauthorised(why) => Self::Unauthorised(why),
-            Error::Unavailable(why) => Self::Unavailable(why),
-            Error::Malformed(why) => Self::Malformed(why),
-            Error::UnsupportedPair(why) => Self::UnsupportedPair(why),
-            Error::Implausible(why) => Self::Implausible(why),
-        }
+fn error(error: Error) -> wit::Error {
+    match error {
+        Error::RateLimited(seconds) => wit::Error::RateLimited(seconds),
+        Error::Unauthorised(why) => wit::Error::Unauthorised(why),
+        Error::Unavailable(why) => wit::Error::Unavailable(why),
+        Error::Malformed(why) => wit::Error::Malformed(why),
+        Error::UnsupportedPair(why) => wit::Error::UnsupportedPair(why),
+        Error::Implausible(why) => wit::Error::Implausible(why),
     }
 }

@@ -1,21 +1,27 @@
-//! CoinGecko API v3: one `/simple/price` call prices every pair, with its 24 h change and time.
-
-use edge_rates_quotes::quote::signed_decimal_text;
+//! CoinGecko API v3: one `/simple/price` call prices every pair, with its market capitalisation,
+//! volume, 24 h change and time. Keyless, with a demo key, or with a pro key on a host of its own.
 
 use super::Adapter;
 use crate::endpoint::{self, Base};
-use crate::gathered::Gathered;
-use crate::json::{self, Object, Stated};
+use crate::gathered::{Beside, Gathered};
+use crate::json::{self, Object};
 use crate::refusal::{Complaint, refusal};
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response, Scope};
 
 const ID: &str = "coingecko";
 
+const PUBLIC_URL: &str = "https://api.coingecko.com/api/v3";
+
 /// Paid keys work on this host only, and in a header of their own.
 const PAID_HOST: &str = "pro-api.coingecko.com";
+const PAID_URL: &str = "https://pro-api.coingecko.com/api/v3";
 
 /// Currencies that people ask for and that CoinGecko doesn't price in.
 const NOT_PRICED_IN: [&str; 4] = ["IRR", "IRT", "USDC", "USDT"];
+
+/// One call takes about 515 ids, because its URL may have some 8 KB.
+const MOST_IDS: usize = 500;
+const LONGEST_LIST: usize = 6_500;
 
 /// The adapter for CoinGecko.
 pub(crate) struct CoinGecko;
@@ -24,8 +30,9 @@ impl Adapter for CoinGecko {
     fn provider(&self) -> Provider {
         Provider {
             id: ID,
-            default_base_url: "https://api.coingecko.com/api/v3",
+            default_base_url: PUBLIC_URL,
             attribution: "Data provided by CoinGecko",
+            scope: Scope::Market,
             // Below what it allows, for failed calls count too and others may share the key.
             quota: Quota {
                 per_minute: Some(8),
@@ -37,32 +44,26 @@ impl Adapter for CoinGecko {
     }
 
     fn request(&self, endpoint: &Endpoint, pairs: &[Pair]) -> Result<Vec<Request>, Error> {
-        let base = Base::of(ID, endpoint)?;
+        let access = Access::of(endpoint)?;
         let (ids, currencies): (Vec<&str>, Vec<String>) = pairs
             .iter()
             .filter(|pair| !NOT_PRICED_IN.contains(&pair.quote.as_str()))
-            .map(|pair| (pair.asset.as_str(), pair.quote.to_ascii_lowercase()))
+            .filter_map(|pair| Some((id(pair)?, pair.quote.to_ascii_lowercase())))
             .unzip();
         if ids.is_empty() {
             return Err(Error::UnsupportedPair(format!(
-                "{ID} prices nothing in the currencies asked for"
+                "{ID} prices none of the pairs asked for"
             )));
         }
-        let mut request = base.get(&format!(
-            "/simple/price?ids={}&vs_currencies={}\
-             &include_24hr_change=true&include_last_updated_at=true&precision=full",
-            endpoint::list(ids),
-            endpoint::list(currencies.iter().map(String::as_str).collect()),
-        ));
-        if let Some(key) = endpoint::api_key(ID, endpoint)? {
-            let header = if base.host() == PAID_HOST {
-                "x-cg-pro-api-key"
-            } else {
-                "x-cg-demo-api-key"
-            };
-            request.headers.push((header.to_owned(), key.to_owned()));
-        }
-        Ok(vec![request])
+        let currencies = endpoint::list(currencies.iter().map(String::as_str).collect());
+        let requests = lists_of(endpoint::distinct(ids)).into_iter().map(|ids| {
+            access.get(&format!(
+                "/simple/price?ids={ids}&vs_currencies={currencies}\
+                 &include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
+                 &include_last_updated_at=true&precision=full"
+            ))
+        });
+        Ok(requests.collect())
     }
 
     fn parse(&self, pairs: &[Pair], response: &Response) -> Result<Vec<Quote>, Error> {
@@ -76,31 +77,110 @@ impl Adapter for CoinGecko {
         }
         let coins = body?;
         let mut gathered = Gathered::new(ID, pairs.len());
-        let assets = pairs.iter().map(|pair| pair.asset.as_str()).collect();
-        for asset in endpoint::distinct(assets) {
-            let Some(raw) = coins.get(asset) else {
+        for id in endpoint::distinct(pairs.iter().filter_map(id).collect()) {
+            let Some(raw) = coins.get(id) else {
                 continue;
             };
-            let asked = pairs.iter().filter(|pair| pair.asset == asset);
-            match serde_json::from_str::<Option<Object<'_>>>(raw.get()) {
-                Ok(Some(coin)) => asked.for_each(|pair| price(&mut gathered, pair, &coin)),
-                Ok(None) => {}
-                Err(_) => asked.for_each(|pair| gathered.wrong_type(pair)),
+            let asked = pairs.iter().filter(|pair| self::id(pair) == Some(id));
+            match json::value::<Object<'_>>(raw) {
+                Some(coin) => asked.for_each(|pair| price(&mut gathered, pair, &coin)),
+                None if raw.get() == "null" => {}
+                None => asked.for_each(|pair| gathered.wrong_type(pair)),
             }
         }
         gathered.finish()
     }
 }
 
+/// Where to ask, and with which key.
+struct Access<'a> {
+    base: Base,
+    key: Option<(&'static str, &'a str)>,
+}
+
+impl<'a> Access<'a> {
+    /// The plan says which host and which header a key is for. Without one the host tells, so
+    /// that setting the URL of the paid host is enough.
+    fn of(endpoint: &'a Endpoint) -> Result<Self, Error> {
+        let refuse = |why| Err(Error::Unauthorised(format!("{ID} can't be asked: {why}")));
+        let plan = endpoint.plan.as_deref().map_or("", str::trim);
+        let is_pro = match plan {
+            "" => None,
+            _ if plan.eq_ignore_ascii_case("pro") => Some(true),
+            _ if plan.eq_ignore_ascii_case("demo") => Some(false),
+            _ => return refuse("its plan is neither `demo` nor `pro`; set coingecko_plan to one"),
+        };
+        let base = Base::of(ID, endpoint)?;
+        let base = match is_pro {
+            // The caller left the default, which is the other host's.
+            Some(true) if base == Base::parse(ID, PUBLIC_URL)? => Base::parse(ID, PAID_URL)?,
+            _ => base,
+        };
+        let is_pro = is_pro.unwrap_or(base.host() == PAID_HOST);
+        let key = endpoint::api_key(ID, endpoint)?;
+        if is_pro && key.is_none() {
+            return refuse("the pro plan needs a key; set coingecko_api_key");
+        }
+        let header = match is_pro {
+            true => "x-cg-pro-api-key",
+            false => "x-cg-demo-api-key",
+        };
+        Ok(Self {
+            base,
+            key: key.map(|key| (header, key)),
+        })
+    }
+
+    fn get(&self, path: &str) -> Request {
+        let mut request = self.base.get(path);
+        if let Some((header, key)) = self.key {
+            request.headers.push((header.to_owned(), key.to_owned()));
+        }
+        request
+    }
+}
+
+/// CoinGecko's id of the pair's asset: ids are its own, unless the caller knows better.
+fn id(pair: &Pair) -> Option<&str> {
+    match pair.code {
+        Some(_) => pair.code(),
+        None => Some(&pair.asset),
+    }
+}
+
+/// The ids in lists that each fit into one call.
+fn lists_of(ids: Vec<&str>) -> Vec<String> {
+    let mut lists = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    let mut length = 0;
+    for id in ids {
+        if !names.is_empty() && (names.len() >= MOST_IDS || length + id.len() > LONGEST_LIST) {
+            lists.push(endpoint::list(std::mem::take(&mut names)));
+            length = 0;
+        }
+        names.push(id);
+        length += id.len() + 1;
+    }
+    lists.push(endpoint::list(names));
+    lists
+}
+
 fn price(gathered: &mut Gathered, pair: &Pair, coin: &Object<'_>) {
     let currency = pair.quote.to_ascii_lowercase();
-    let change = match json::number(coin.get(&format!("{currency}_24h_change"))) {
-        Stated::Text(text) => signed_decimal_text(&text),
-        Stated::Absent | Stated::WrongType => None,
+    let beside = |name: &str| json::decimal(coin.get(&format!("{currency}_{name}")));
+    let stated = json::number(coin.get(&currency));
+    let beside = Beside {
+        change_24h_pct: beside("24h_change"),
+        // Where nobody knows how many coins there are, it says 0.
+        market_cap: beside("market_cap").filter(|cap| is_above_zero(cap)),
+        volume_24h: beside("24h_vol").filter(|volume| !volume.starts_with('-')),
+        updated_ms: json::millis(coin.get("last_updated_at")),
     };
-    let updated_ms =
-        json::field::<u64>(coin, "last_updated_at").and_then(|seconds| seconds.checked_mul(1000));
-    gathered.price(pair, json::number(coin.get(&currency)), change, updated_ms);
+    gathered.price(pair, stated, beside);
+}
+
+fn is_above_zero(decimal: &str) -> bool {
+    !decimal.starts_with('-') && decimal.contains(|c: char| ('1'..='9').contains(&c))
 }
 
 /// CoinGecko reports errors as `{"error": text}`, `{"status": {…}}` or
@@ -110,8 +190,8 @@ fn complaint(body: &Object<'_>) -> Option<Complaint> {
     if let Some(text) = json::field::<String>(body, "error") {
         return Some(Complaint {
             unknown_pair: is_about_a_pair(&text),
-            status: None,
             text,
+            ..Complaint::default()
         });
     }
     let status: Option<Object<'_>> = json::field::<Object<'_>>(body, "error")
@@ -119,8 +199,9 @@ fn complaint(body: &Object<'_>) -> Option<Complaint> {
         .or_else(|| json::field(body, "status"));
     let code = status
         .as_ref()
-        .and_then(|status| json::field(status, "error_code"))
-        .or_else(|| json::field(body, "error_code"));
+        .and_then(|status| status.get("error_code"))
+        .or_else(|| body.get("error_code"))
+        .and_then(|code| json::decimal(Some(code))?.parse().ok());
     let text = status
         .as_ref()
         .and_then(|status| json::field(status, "error_message"));
@@ -131,11 +212,23 @@ fn complaint(body: &Object<'_>) -> Option<Complaint> {
         status: code.and_then(status_of),
         text: text.unwrap_or_default(),
         unknown_pair: false,
+        advice: code.and_then(advice_on),
     })
 }
 
+/// What the operator can do about CoinGecko's `error_code`.
+fn advice_on(code: u32) -> Option<&'static str> {
+    match code {
+        10002 => Some("set coingecko_api_key, and coingecko_plan to the key's plan"),
+        10005 | 10012 => Some("the key's plan does not include this"),
+        10010 => Some("the key is a pro one: set coingecko_plan to pro"),
+        10011 => Some("the key is a demo one: set coingecko_plan to demo"),
+        _ => None,
+    }
+}
+
 /// The HTTP status that says the same as CoinGecko's `error_code`.
-fn status_of(code: u64) -> Option<u16> {
+fn status_of(code: u32) -> Option<u16> {
     match code {
         // No key, not in this plan, key for the other host (both ways), history not in this plan.
         10002 | 10005 | 10010 | 10011 | 10012 => Some(401),
@@ -168,6 +261,7 @@ mod tests {
             asset: asset.to_owned(),
             symbol: "ANY".to_owned(),
             quote: quote.to_owned(),
+            code: None,
         }
     }
 
@@ -175,7 +269,23 @@ mod tests {
         Endpoint {
             base_url: base_url.to_owned(),
             api_key: api_key.map(str::to_owned),
+            plan: None,
         }
+    }
+
+    fn with_plan(plan: &str, base_url: &str, api_key: Option<&str>) -> Endpoint {
+        Endpoint {
+            plan: Some(plan.to_owned()),
+            ..endpoint(base_url, api_key)
+        }
+    }
+
+    fn only_request(endpoint: &Endpoint) -> Request {
+        let mut planned = CoinGecko
+            .request(endpoint, &[pair("bitcoin", "USD")])
+            .unwrap();
+        assert_eq!(planned.len(), 1);
+        planned.remove(0)
     }
 
     fn answer(status: u16, body: &str) -> Response {
@@ -207,7 +317,8 @@ mod tests {
         assert_eq!(
             planned[0].url,
             "http://localhost:1/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=eur,usd\
-             &include_24hr_change=true&include_last_updated_at=true&precision=full"
+             &include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
+             &include_last_updated_at=true&precision=full"
         );
         assert_eq!(planned[0].headers.len(), 2, "{:?}", planned[0].headers);
     }
@@ -231,6 +342,145 @@ mod tests {
             let wanted = (header.to_owned(), "CG-key".to_owned());
             assert!(planned[0].headers.contains(&wanted), "{base_url}");
             assert!(!planned[0].url.contains("CG-key"), "{base_url}");
+        }
+    }
+
+    #[test]
+    fn the_plan_says_which_host_and_header_the_key_is_for() {
+        let mirror = "http://localhost:1/coingecko-pro";
+        for (plan, base_url, url, header) in [
+            ("pro", PUBLIC_URL, PAID_URL, "x-cg-pro-api-key"),
+            (
+                " PRO ",
+                "https://api.coingecko.com/api/v3/",
+                PAID_URL,
+                "x-cg-pro-api-key",
+            ),
+            ("pro", mirror, mirror, "x-cg-pro-api-key"),
+            ("demo", PUBLIC_URL, PUBLIC_URL, "x-cg-demo-api-key"),
+            ("demo", PAID_URL, PAID_URL, "x-cg-demo-api-key"),
+            ("", PUBLIC_URL, PUBLIC_URL, "x-cg-demo-api-key"),
+        ] {
+            let request = only_request(&with_plan(plan, base_url, Some("CG-key")));
+            assert!(
+                request.url.starts_with(&format!("{url}/simple/price?")),
+                "{plan}: {}",
+                request.url
+            );
+            let wanted = (header.to_owned(), "CG-key".to_owned());
+            assert!(request.headers.contains(&wanted), "{plan} {base_url}");
+        }
+    }
+
+    #[test]
+    fn a_plan_that_cannot_work_is_told_before_anything_is_sent() {
+        for (endpoint, said) in [
+            (with_plan("pro", PUBLIC_URL, None), "set coingecko_api_key"),
+            (
+                with_plan("pro", PUBLIC_URL, Some(" ")),
+                "set coingecko_api_key",
+            ),
+            (endpoint(PAID_URL, None), "set coingecko_api_key"),
+            (
+                with_plan("gold", PUBLIC_URL, Some("k")),
+                "set coingecko_plan",
+            ),
+        ] {
+            let planned = CoinGecko.request(&endpoint, &[pair("bitcoin", "USD")]);
+            let Err(Error::Unauthorised(why)) = planned else {
+                panic!("{planned:?}");
+            };
+            assert!(why.contains(said), "{why}");
+        }
+    }
+
+    #[test]
+    fn more_ids_than_a_url_takes_become_several_requests() {
+        let pairs: Vec<Pair> = (0..1_200)
+            .flat_map(|n| ["USD", "EUR"].map(|quote| pair(&format!("coin-{n:04}"), quote)))
+            .collect();
+        let planned = CoinGecko
+            .request(&endpoint(PUBLIC_URL, None), &pairs)
+            .unwrap();
+        assert_eq!(planned.len(), 3);
+        let mut ids = Vec::new();
+        for request in &planned {
+            assert!(request.url.len() < 8_000);
+            let list = request.url.split("ids=").nth(1).unwrap();
+            ids.extend(list.split('&').next().unwrap().split(','));
+        }
+        assert_eq!(ids.len(), 1_200, "each once");
+        let long: Vec<Pair> = (0..200).map(|n| pair(&format!("{n:090}"), "USD")).collect();
+        let planned = CoinGecko
+            .request(&endpoint(PUBLIC_URL, None), &long)
+            .unwrap();
+        assert_eq!(planned.len(), 3);
+        assert!(planned.iter().all(|request| request.url.len() < 8_000));
+    }
+
+    #[test]
+    fn a_code_that_the_caller_gives_is_asked_for_and_found() {
+        let pairs = [Pair {
+            code: Some("wrapped-one".to_owned()),
+            ..pair("one", "USD")
+        }];
+        let planned = CoinGecko
+            .request(&endpoint(PUBLIC_URL, None), &pairs)
+            .unwrap();
+        assert!(planned[0].url.contains("ids=wrapped-one&"));
+        let body = r#"{"one":{"usd":1},"wrapped-one":{"usd":2}}"#;
+        let quotes = CoinGecko.parse(&pairs, &answer(200, body)).unwrap();
+        assert_eq!(quotes.len(), 1);
+        assert_eq!(
+            (quotes[0].asset.as_str(), quotes[0].price.as_str()),
+            ("one", "2")
+        );
+    }
+
+    #[test]
+    fn market_cap_and_volume_are_read_where_they_are_known() {
+        let read = |fields: &str| {
+            let body = format!(r#"{{"bitcoin":{{"usd":5{fields}}}}}"#);
+            let quotes = CoinGecko
+                .parse(&[pair("bitcoin", "USD")], &answer(200, &body))
+                .unwrap();
+            (quotes[0].market_cap.clone(), quotes[0].volume_24h.clone())
+        };
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            read(r#","usd_market_cap":1542226908349.8406,"usd_24h_vol":2.909660341889408e10"#),
+            (some("1542226908349.8406"), some("29096603418.89408"))
+        );
+        assert_eq!(
+            read(r#","usd_market_cap":0.0,"usd_24h_vol":0.0"#),
+            (None, some("0.0"))
+        );
+        assert_eq!(
+            read(r#","usd_market_cap":null,"usd_24h_vol":-1"#),
+            (None, None)
+        );
+        assert_eq!(
+            read(r#","usd_market_cap":"1","usd_24h_vol":[]"#),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn a_refused_key_comes_with_what_to_do() {
+        for (code, advice) in [
+            (10002, "set coingecko_api_key"),
+            (10005, "plan does not include"),
+            (10010, "set coingecko_plan to pro"),
+            (10011, "set coingecko_plan to demo"),
+            (10012, "plan does not include"),
+        ] {
+            let body = format!(
+                r#"{{"status":{{"error_code":{code},"error_message":"See the documentation"}}}}"#
+            );
+            let Error::Unauthorised(why) = error(400, &body) else {
+                panic!("{code} is not unauthorised");
+            };
+            assert!(why.contains(advice) && why.contains("See the"), "{why}");
         }
     }
 

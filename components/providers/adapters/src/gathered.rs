@@ -8,11 +8,26 @@ use crate::excerpt::excerpt;
 use crate::json::Stated;
 use crate::upstream::{Error, Pair, Quote};
 
+/// What an upstream states beside a price.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Beside {
+    /// See [`Quote::change_24h_pct`].
+    pub(crate) change_24h_pct: Option<String>,
+    /// See [`Quote::market_cap`].
+    pub(crate) market_cap: Option<String>,
+    /// See [`Quote::volume_24h`].
+    pub(crate) volume_24h: Option<String>,
+    /// See [`Quote::updated_ms`].
+    pub(crate) updated_ms: Option<u64>,
+}
+
 /// Collects what one answer prices.
 #[derive(Debug)]
 pub(crate) struct Gathered {
     provider: &'static str,
     asked: usize,
+    /// Something stood where a price belongs, be it null.
+    any_found: bool,
     quotes: Vec<Quote>,
     /// Why the first price that can't be true was refused.
     refused: Option<String>,
@@ -26,6 +41,7 @@ impl Gathered {
         Self {
             provider,
             asked,
+            any_found: false,
             quotes: Vec::new(),
             refused: None,
             wrong_type: None,
@@ -33,13 +49,8 @@ impl Gathered {
     }
 
     /// Takes what the upstream states as the price of `pair`.
-    pub(crate) fn price(
-        &mut self,
-        pair: &Pair,
-        stated: Stated,
-        change_24h_pct: Option<String>,
-        updated_ms: Option<u64>,
-    ) {
+    pub(crate) fn price(&mut self, pair: &Pair, stated: Stated, beside: Beside) {
+        self.any_found = true;
         match stated {
             Stated::Absent => {}
             Stated::WrongType => self.wrong_type(pair),
@@ -48,8 +59,10 @@ impl Gathered {
                     asset: pair.asset.clone(),
                     quote: pair.quote.clone(),
                     price,
-                    change_24h_pct,
-                    updated_ms,
+                    change_24h_pct: beside.change_24h_pct,
+                    market_cap: beside.market_cap,
+                    volume_24h: beside.volume_24h,
+                    updated_ms: beside.updated_ms,
                 }),
                 Err(reason) => {
                     let provider = self.provider;
@@ -68,6 +81,7 @@ impl Gathered {
 
     /// Notes that the answer has a value of a wrong type where the price of `pair` belongs.
     pub(crate) fn wrong_type(&mut self, pair: &Pair) {
+        self.any_found = true;
         let provider = self.provider;
         self.wrong_type.get_or_insert_with(|| {
             format!(
@@ -76,6 +90,21 @@ impl Gathered {
                 excerpt(&pair.quote)
             )
         });
+    }
+
+    /// The quotes in a list of all markets that the upstream has, `listed` in number.
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedPair`] if there are markets and no pair is among them; otherwise those
+    /// of [`Gathered::finish`].
+    pub(crate) fn finish_listing(self, listed: usize) -> Result<Vec<Quote>, Error> {
+        if listed > 0 && !self.any_found {
+            return Err(Error::UnsupportedPair(format!(
+                "{} lists {listed} markets, and none for the {} pairs asked for",
+                self.provider, self.asked
+            )));
+        }
+        self.finish()
     }
 
     /// The quotes, if there is one at least.
@@ -105,13 +134,14 @@ mod tests {
             asset: "bitcoin".to_owned(),
             symbol: "BTC".to_owned(),
             quote: "USD".to_owned(),
+            code: None,
         }
     }
 
     fn gathered(stated: &[Stated]) -> Result<Vec<Quote>, Error> {
         let mut gathered = Gathered::new("kraken", stated.len());
         for stated in stated {
-            gathered.price(&pair(), stated.clone(), None, None);
+            gathered.price(&pair(), stated.clone(), Beside::default());
         }
         gathered.finish()
     }
@@ -159,6 +189,21 @@ mod tests {
                 "kraken priced none of the 2 pairs".to_owned()
             ))
         );
+    }
+
+    #[test]
+    fn a_listing_without_the_pairs_is_not_malformed() {
+        let listing = |listed| Gathered::new("kraken", 2).finish_listing(listed);
+        assert_eq!(
+            listing(900),
+            Err(Error::UnsupportedPair(
+                "kraken lists 900 markets, and none for the 2 pairs asked for".to_owned()
+            ))
+        );
+        assert!(matches!(listing(0), Err(Error::Malformed(_))));
+        let mut null = Gathered::new("kraken", 1);
+        null.price(&pair(), Stated::Absent, Beside::default());
+        assert!(matches!(null.finish_listing(9), Err(Error::Malformed(_))));
     }
 
     #[test]

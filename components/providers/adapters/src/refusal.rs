@@ -17,6 +17,8 @@ pub(crate) struct Complaint {
     pub(crate) text: String,
     /// It is about a pair that isn't known there.
     pub(crate) unknown_pair: bool,
+    /// What the operator can do about it.
+    pub(crate) advice: Option<&'static str>,
 }
 
 /// The error for an answer without prices.
@@ -31,6 +33,10 @@ pub(crate) fn refusal(provider: &str, response: &Response, complaint: Option<Com
     if !said.is_empty() {
         detail.push_str(": ");
         detail.push_str(&said);
+    }
+    if let Some(advice) = complaint.advice {
+        detail.push_str("; ");
+        detail.push_str(advice);
     }
     match status {
         429 => Error::RateLimited(retry_after(response)),

@@ -1,7 +1,7 @@
 //! What is asked of an upstream and what comes back, as plain Rust.
 //!
-//! The same shapes as `wit/provider/provider.wit`, so that adapters can be read and tested
-//! without WebAssembly. How to read an answer is the adapters' business.
+//! The same shapes as `wit/provider/provider.wit`, so that adapters can be read, tested and
+//! fuzzed without WebAssembly. How to read an answer is the adapters' business.
 
 use std::fmt;
 
@@ -9,45 +9,77 @@ use edge_rates_quotes::price::Price;
 
 /// An upstream that this component can speak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Provider {
+pub struct Provider {
     /// Stable lower-case name, used in settings and metrics.
-    pub(crate) id: &'static str,
+    pub id: &'static str,
     /// Where its API lives unless the caller says otherwise. No trailing slash.
-    pub(crate) default_base_url: &'static str,
+    pub default_base_url: &'static str,
     /// The sentence that its terms ask to be shown beside its prices.
-    pub(crate) attribution: &'static str,
+    pub attribution: &'static str,
+    /// What it knows.
+    pub scope: Scope,
     /// How much its terms let be asked.
-    pub(crate) quota: Quota,
+    pub quota: Quota,
     /// Whether it takes an API key at all.
-    pub(crate) takes_key: bool,
+    pub takes_key: bool,
+}
+
+/// What an upstream knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// Prices of assets.
+    Market,
+    /// What currencies cost in each other: the assets of its pairs are currencies.
+    Currencies,
 }
 
 /// Most calls that an upstream allows; None where it promises no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Quota {
-    pub(crate) per_minute: Option<u32>,
-    pub(crate) per_minute_with_key: Option<u32>,
-    pub(crate) per_month: Option<u32>,
+pub struct Quota {
+    /// A minute.
+    pub per_minute: Option<u32>,
+    /// A minute, with a key.
+    pub per_minute_with_key: Option<u32>,
+    /// A month.
+    pub per_month: Option<u32>,
 }
 
 /// An asset priced in a quote currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pair {
+pub struct Pair {
     /// Asset id, lower case: "bitcoin".
-    pub(crate) asset: String,
+    pub asset: String,
     /// Ticker of the asset, upper case: "BTC".
-    pub(crate) symbol: String,
+    pub symbol: String,
     /// Code of the currency the price is in, upper case: "USD".
-    pub(crate) quote: String,
+    pub quote: String,
+    /// The upstream's own code of the asset, where the caller knows it: "XBT".
+    pub code: Option<String>,
+}
+
+impl Pair {
+    /// The upstream's own code of the asset, if one is given that can be one: 1 to 100 letters,
+    /// digits, `-`, `_` and `.`. Anything else names nothing there.
+    pub(crate) fn code(&self) -> Option<&str> {
+        let is_code = |code: &&str| {
+            (1..=100).contains(&code.len())
+                && code
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        self.code.as_deref().filter(is_code)
+    }
 }
 
 /// How to reach one upstream.
 #[derive(Clone)]
-pub(crate) struct Endpoint {
+pub struct Endpoint {
     /// Scheme, host and path prefix.
-    pub(crate) base_url: String,
+    pub base_url: String,
     /// API key, as the operator set it.
-    pub(crate) api_key: Option<String>,
+    pub api_key: Option<String>,
+    /// The plan that the key belongs to, where the upstream has several: "pro".
+    pub plan: Option<String>,
 }
 
 /// The key stays out of everything that is printed.
@@ -55,23 +87,29 @@ impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint")
             .field("base_url", &self.base_url)
+            .field("plan", &self.plan)
             .finish_non_exhaustive()
     }
 }
 
 /// One GET request for the caller to send.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) url: String,
-    pub(crate) headers: Vec<(String, String)>,
+pub struct Request {
+    /// Absolute, with its query.
+    pub url: String,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What came back for one request. Nothing in it can be trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Response {
-    pub(crate) status: u16,
-    pub(crate) headers: Vec<(String, String)>,
-    pub(crate) body: Vec<u8>,
+pub struct Response {
+    /// HTTP status.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Vec<u8>,
 }
 
 impl Response {
@@ -91,20 +129,27 @@ impl Response {
 
 /// A price as the upstream stated it.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Quote {
-    pub(crate) asset: String,
-    pub(crate) quote: String,
-    pub(crate) price: Price,
+pub struct Quote {
+    /// Asset id of the pair asked for.
+    pub asset: String,
+    /// Currency code of the pair asked for.
+    pub quote: String,
+    /// Units of `quote` for one unit of the asset.
+    pub price: Price,
     /// Change over the last 24 hours in percent, signed decimal text.
-    pub(crate) change_24h_pct: Option<String>,
+    pub change_24h_pct: Option<String>,
+    /// Market capitalisation in the quote currency, decimal text above zero.
+    pub market_cap: Option<String>,
+    /// What was traded in the last 24 hours, in the quote currency, decimal text.
+    pub volume_24h: Option<String>,
     /// When the upstream says that the price was made, Unix milliseconds.
-    pub(crate) updated_ms: Option<u64>,
+    pub updated_ms: Option<u64>,
 }
 
 /// Why there are no quotes. The variants are those of the WIT contract; a text says what
 /// happened and holds at most a short excerpt of the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Error {
+pub enum Error {
     /// Too many calls. Seconds to wait, where the upstream said so.
     RateLimited(Option<u32>),
     /// The key is missing or wrong, or the caller is banned.

@@ -1,23 +1,28 @@
 //! Coinbase exchange rates: one call per asset, which prices it in every currency. No key.
-
-use serde::Deserialize;
+//!
+//! Tickers collide there, so only those listed here are asked for, and what the caller gives a
+//! code for.
 
 use super::Adapter;
-use crate::endpoint::{self, Base};
+use crate::endpoint::Base;
 use crate::excerpt::excerpt;
-use crate::gathered::Gathered;
-use crate::json::{self, Object};
+use crate::gathered::{Beside, Gathered};
+use crate::json::{self, List, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::tickers;
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response, Scope};
 
 const ID: &str = "coinbase";
+
+/// Most assets asked for in one refresh, the first ones first: more calls than this take longer
+/// than a refresh has.
+const MOST_CALLS: usize = 60;
 
 /// The tickers that Coinbase is asked for.
 const TRADED: &[&str] = &[
     "AAVE", "ADA", "ALGO", "APT", "ARB", "ATOM", "AVAX", "BCH", "BTC", "DAI", "DOGE", "DOT", "ETC",
-    "ETH", "FIL", "LINK", "LTC", "NEAR", "OP", "PEPE", "POL", "SHIB", "SOL", "SUI", "UNI", "USDC",
-    "USDT", "XLM", "XRP", "XTZ", "ZEC",
+    "ETH", "FIL", "HBAR", "LINK", "LTC", "NEAR", "OP", "PEPE", "POL", "SHIB", "SOL", "SUI", "UNI",
+    "USDC", "USDT", "XLM", "XRP", "XTZ", "YFI", "ZEC",
 ];
 
 /// The adapter for Coinbase.
@@ -29,6 +34,7 @@ impl Adapter for Coinbase {
             id: ID,
             default_base_url: "https://api.coinbase.com",
             attribution: "Data provided by Coinbase",
+            scope: Scope::Market,
             // Keyed apps get 10,000 calls an hour; nothing is promised without a key.
             quota: Quota::default(),
             takes_key: false,
@@ -37,12 +43,13 @@ impl Adapter for Coinbase {
 
     fn request(&self, endpoint: &Endpoint, pairs: &[Pair]) -> Result<Vec<Request>, Error> {
         let base = Base::of(ID, endpoint)?;
-        let tickers = pairs
-            .iter()
-            .filter(|pair| is_traded(pair))
-            .map(|pair| pair.symbol.as_str())
-            .collect();
-        let requests: Vec<Request> = endpoint::distinct(tickers)
+        let mut tickers: Vec<&str> = Vec::new();
+        for ticker in pairs.iter().filter_map(traded) {
+            if !tickers.contains(&ticker) && tickers.len() < MOST_CALLS {
+                tickers.push(ticker);
+            }
+        }
+        let requests: Vec<Request> = tickers
             .into_iter()
             .map(|ticker| base.get(&format!("/v2/exchange-rates?currency={ticker}")))
             .collect();
@@ -58,13 +65,18 @@ impl Adapter for Coinbase {
         if !response.is_success() {
             return Err(refusal(ID, response, complaint(response)));
         }
-        let answer: Answer<'_> = json::read(ID, response)?;
-        let Some(ExchangeRates { currency, rates }) = answer.data else {
+        let answer: Object<'_> = json::read(ID, response)?;
+        let Some(data) = json::field::<Object<'_>>(&answer, "data") else {
             return Err(refusal(ID, response, complaint(response)));
+        };
+        let currency: Option<String> = json::field(&data, "currency");
+        let rates: Option<Object<'_>> = json::field(&data, "rates");
+        let (Some(currency), Some(rates)) = (currency, rates) else {
+            return Err(json::another_shape(ID, response));
         };
         let asked: Vec<&Pair> = pairs
             .iter()
-            .filter(|pair| pair.symbol == currency && is_traded(pair))
+            .filter(|pair| traded(pair) == Some(&currency))
             .collect();
         if asked.is_empty() {
             return Err(Error::Malformed(format!(
@@ -74,49 +86,31 @@ impl Adapter for Coinbase {
         }
         let mut gathered = Gathered::new(ID, asked.len());
         for pair in asked {
-            gathered.price(pair, json::string(rates.get(&pair.quote)), None, None);
+            if let Some(rate) = rates.get(&pair.quote) {
+                gathered.price(pair, json::string(Some(rate)), Beside::default());
+            }
         }
-        gathered.finish()
+        gathered.finish_listing(rates.len())
     }
 }
 
-fn is_traded(pair: &Pair) -> bool {
-    TRADED.contains(&pair.symbol.as_str()) && tickers::unambiguous(pair)
-}
-
-#[derive(Deserialize)]
-struct Answer<'a> {
-    #[serde(borrow)]
-    data: Option<ExchangeRates<'a>>,
-}
-
-#[derive(Deserialize)]
-struct ExchangeRates<'a> {
-    currency: String,
-    #[serde(borrow)]
-    rates: Object<'a>,
-}
-
-#[derive(Deserialize)]
-struct Errors {
-    errors: Vec<Reason>,
-}
-
-#[derive(Deserialize)]
-struct Reason {
-    id: String,
-    #[serde(default)]
-    message: String,
+/// What the pair's asset is called there, if it is asked for.
+fn traded(pair: &Pair) -> Option<&str> {
+    let ticker = tickers::ticker(pair)?;
+    (pair.code.is_some() || TRADED.contains(&ticker)).then_some(ticker)
 }
 
 /// The first of the reasons in `{"errors": [{"id": …, "message": …}]}`.
 fn complaint(response: &Response) -> Option<Complaint> {
-    let reasons: Errors = serde_json::from_slice(&response.body).ok()?;
-    let reason = reasons.errors.into_iter().next()?;
+    let errors: List<'_> = json::field(&json::object(response)?, "errors")?;
+    let reason: Object<'_> = json::value(errors.first()?)?;
+    let id: String = json::field(&reason, "id")?;
+    let message: String = json::field(&reason, "message").unwrap_or_default();
     Some(Complaint {
-        status: (reason.id == "rate_limit_exceeded").then_some(429),
-        unknown_pair: reason.id == "not_found",
-        text: format!("{}: {}", reason.id, reason.message),
+        status: (id == "rate_limit_exceeded").then_some(429),
+        unknown_pair: id == "not_found",
+        text: format!("{id}: {message}"),
+        advice: None,
     })
 }
 
@@ -129,6 +123,7 @@ mod tests {
             asset: asset.to_owned(),
             symbol: symbol.to_owned(),
             quote: quote.to_owned(),
+            code: None,
         }
     }
 
@@ -145,6 +140,7 @@ mod tests {
         Endpoint {
             base_url: "https://api.coinbase.com".to_owned(),
             api_key: Some("unused-key".to_owned()),
+            plan: None,
         }
     }
 
@@ -161,14 +157,14 @@ mod tests {
     }
 
     #[test]
-    fn each_asset_is_one_request_without_a_key() {
+    fn each_asset_is_one_request_without_a_key_in_the_order_asked() {
         let planned = Coinbase.request(&endpoint(), &pairs()).unwrap();
         let urls: Vec<_> = planned.iter().map(|request| request.url.as_str()).collect();
         assert_eq!(
             urls,
             [
-                "https://api.coinbase.com/v2/exchange-rates?currency=BTC",
                 "https://api.coinbase.com/v2/exchange-rates?currency=ETH",
+                "https://api.coinbase.com/v2/exchange-rates?currency=BTC",
             ]
         );
         for request in &planned {
@@ -185,6 +181,39 @@ mod tests {
             let planned = Coinbase.request(&endpoint(), &[unknown]);
             assert!(matches!(planned, Err(Error::UnsupportedPair(_))));
         }
+    }
+
+    #[test]
+    fn a_code_that_the_caller_gives_is_asked_for_and_found() {
+        let coded = Pair {
+            code: Some("AERGO".to_owned()),
+            ..pair("aergo", "AERGO", "USD")
+        };
+        let pairs = [coded];
+        let planned = Coinbase.request(&endpoint(), &pairs).unwrap();
+        assert!(planned[0].url.ends_with("?currency=AERGO"));
+        let body = r#"{"data":{"currency":"AERGO","rates":{"USD":"0.12"}}}"#;
+        let quotes = Coinbase.parse(&pairs, &answer(200, body)).unwrap();
+        assert_eq!(quotes[0].asset, "aergo");
+    }
+
+    #[test]
+    fn no_more_is_asked_for_than_a_refresh_has_time_for() {
+        let pairs: Vec<Pair> = (0..200)
+            .map(|n| Pair {
+                code: Some(format!("C{n}")),
+                ..pair(&format!("coin-{n}"), "COIN", "USD")
+            })
+            .collect();
+        let planned = Coinbase.request(&endpoint(), &pairs).unwrap();
+        assert_eq!(planned.len(), MOST_CALLS);
+        assert!(planned[0].url.ends_with("=C0"), "the first ones first");
+    }
+
+    #[test]
+    fn a_currency_that_it_has_no_rate_for_is_no_failure() {
+        let body = r#"{"data":{"currency":"ETH","rates":{"AED":"1"}}}"#;
+        assert!(matches!(error(200, body), Error::UnsupportedPair(_)));
     }
 
     #[test]

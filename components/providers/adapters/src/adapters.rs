@@ -1,26 +1,35 @@
 //! The upstreams: what an adapter is, which ones there are, and how one is found by its id.
 
+mod binance;
+mod bitpin;
 mod coinbase;
 mod coingecko;
+mod frankfurter;
 mod kraken;
 
 use crate::excerpt::excerpt;
 use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response};
 
 /// Every upstream that this component can speak to.
-pub(crate) const ADAPTERS: &[&dyn Adapter] =
-    &[&coingecko::CoinGecko, &coinbase::Coinbase, &kraken::Kraken];
+pub const ADAPTERS: &[&dyn Adapter] = &[
+    &coingecko::CoinGecko,
+    &coinbase::Coinbase,
+    &kraken::Kraken,
+    &binance::Binance,
+    &bitpin::Bitpin,
+    &frankfurter::Frankfurter,
+];
 
 /// Speaks one upstream's dialect.
-pub(crate) trait Adapter: Sync {
+pub trait Adapter: Sync {
     /// Who this is.
     fn provider(&self) -> Provider;
 
     /// Plans the fewest requests that price `pairs`, of which there is one at least.
     ///
     /// # Errors
-    /// [`Error::UnsupportedPair`] if this upstream is known to have none of them, and what
-    /// [`crate::endpoint`] says about an endpoint that can't work.
+    /// [`Error::UnsupportedPair`] if this upstream is known to have none of them;
+    /// [`Error::Unavailable`] or [`Error::Unauthorised`] for an endpoint that can't work.
     fn request(&self, endpoint: &Endpoint, pairs: &[Pair]) -> Result<Vec<Request>, Error>;
 
     /// Reads the answer to one planned request. Pairs that it doesn't price are just absent.
@@ -34,11 +43,7 @@ pub(crate) trait Adapter: Sync {
 ///
 /// # Errors
 /// Those of [`Adapter::request`], and [`Error::UnsupportedPair`] for an unknown id.
-pub(crate) fn request(
-    provider: &str,
-    endpoint: &Endpoint,
-    pairs: &[Pair],
-) -> Result<Vec<Request>, Error> {
+pub fn request(provider: &str, endpoint: &Endpoint, pairs: &[Pair]) -> Result<Vec<Request>, Error> {
     asked(provider, pairs)?.request(endpoint, pairs)
 }
 
@@ -46,11 +51,7 @@ pub(crate) fn request(
 ///
 /// # Errors
 /// Those of [`Adapter::parse`], and [`Error::UnsupportedPair`] for an unknown id.
-pub(crate) fn parse(
-    provider: &str,
-    pairs: &[Pair],
-    response: &Response,
-) -> Result<Vec<Quote>, Error> {
+pub fn parse(provider: &str, pairs: &[Pair], response: &Response) -> Result<Vec<Quote>, Error> {
     asked(provider, pairs)?.parse(pairs, response)
 }
 
@@ -77,13 +78,15 @@ mod tests {
         Endpoint {
             base_url: "https://api.example".to_owned(),
             api_key: None,
+            plan: None,
         }
     }
 
     #[test]
     fn an_unknown_provider_is_told_which_ones_there_are() {
         let wanted = Err(Error::UnsupportedPair(
-            "there is no provider 'Kraken'; this component speaks to coingecko, coinbase, kraken"
+            "there is no provider 'Kraken'; this component speaks to coingecko, coinbase, kraken, \
+             binance, bitpin, frankfurter"
                 .to_owned(),
         ));
         assert_eq!(request("Kraken", &endpoint(), &[]), wanted);
@@ -113,6 +116,7 @@ mod tests {
             let endpoint = Endpoint {
                 base_url: default_base_url.to_owned(),
                 api_key: None,
+                plan: None,
             };
             assert!(crate::endpoint::Base::of(id, &endpoint).is_ok(), "{id}");
             assert!(!default_base_url.ends_with('/'), "{id}");

@@ -32,15 +32,20 @@ impl Base {
     /// [`Error::Unavailable`] that says what is wrong. The URL itself isn't repeated, since it
     /// may hold a login.
     pub(crate) fn of(provider: &str, endpoint: &Endpoint) -> Result<Self, Error> {
+        Self::parse(provider, &endpoint.base_url)
+    }
+
+    /// As [`Base::of`], for the text of a URL.
+    ///
+    /// # Errors
+    /// As [`Base::of`].
+    pub(crate) fn parse(provider: &str, base_url: &str) -> Result<Self, Error> {
         let refuse = |why: &str| {
             Error::Unavailable(format!(
                 "the base URL set for {provider} {why}; use the form https://host/path"
             ))
         };
-        let url: Uri = endpoint
-            .base_url
-            .parse()
-            .map_err(|_| refuse("isn't a URL"))?;
+        let url: Uri = base_url.parse().map_err(|_| refuse("isn't a URL"))?;
         let (Some(scheme @ ("http" | "https")), Some(authority)) =
             (url.scheme_str(), url.authority())
         else {
@@ -126,6 +131,7 @@ mod tests {
         Endpoint {
             base_url: base_url.to_owned(),
             api_key: api_key.map(str::to_owned),
+            plan: None,
         }
     }
 

@@ -38,19 +38,52 @@ const ANSWERS: &[(&str, u16, &str)] = &[
         r#"{"error":[],"result":{"XXBTZUSD":{"a":["1","1","1"],"c":["64123.45000","0.1"],"o":"1"},"XETHZEUR":{"c":["3000","1"]}}}"#,
     ),
     ("kraken", 200, r#"{"error":["EService:Busy"],"result":{}}"#),
+    (
+        "binance",
+        200,
+        r#"[{"symbol":"BTCUSDT","price":"64123.45000000"},{"symbol":"ETHUSDT","price":"3.1e3"},{"symbol":"ETHBTC","price":"0.05"}]"#,
+    ),
+    (
+        "binance",
+        418,
+        r#"{"code":-1003,"msg":"Way too much request weight used"}"#,
+    ),
+    (
+        "bitpin",
+        200,
+        r#"[{"symbol":"BTC_IRT","price":"7204000000.5","daily_change_price":-1.2,"low":"1","high":"2","timestamp":1700000000.25},{"symbol":"ETH_IRT","price":"2e8","daily_change_price":null,"timestamp":null}]"#,
+    ),
+    (
+        "bitpin",
+        200,
+        r#"{"count":1,"results":[{"code":"BTC_IRT","price":"5","price_info":{"created_at":1700000000.5}}]}"#,
+    ),
+    (
+        "frankfurter",
+        200,
+        r#"{"amount":1.0,"base":"USD","date":"2026-05-15","rates":{"EUR":0.8594,"JPY":1.588e2,"GBP":0}}"#,
+    ),
+    ("frankfurter", 404, r#"{"message":"not found"}"#),
 ];
 
+/// Something for every upstream.
 fn pairs() -> Vec<Pair> {
-    [("bitcoin", "BTC"), ("ethereum", "ETH")]
+    let market = [("bitcoin", "BTC"), ("ethereum", "ETH")]
         .into_iter()
         .flat_map(|(asset, symbol)| {
-            ["USD", "EUR"].map(|quote| Pair {
-                asset: asset.to_owned(),
-                symbol: symbol.to_owned(),
-                quote: quote.to_owned(),
-            })
-        })
-        .collect()
+            ["USD", "EUR", "USDT", "IRT", "IRR"].map(|quote| pair(asset, symbol, quote))
+        });
+    let currencies = ["EUR", "JPY", "GBP"].map(|quote| pair("usd", "USD", quote));
+    market.chain(currencies).collect()
+}
+
+fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
+    Pair {
+        asset: asset.to_owned(),
+        symbol: symbol.to_owned(),
+        quote: quote.to_owned(),
+        code: None,
+    }
 }
 
 fn provider() -> impl Strategy<Value = &'static str> {
@@ -151,6 +184,9 @@ fn check(provider: &str, response: &Response) -> Result<(), TestCaseError> {
                     let digits = change.strip_prefix('-').unwrap_or(&change);
                     prop_assert!(is_plain_decimal(digits), "{change}");
                 }
+                for amount in quote.market_cap.iter().chain(&quote.volume_24h) {
+                    prop_assert!(is_plain_decimal(amount), "{amount}");
+                }
             }
         }
         Err(Error::RateLimited(_)) => {}
@@ -239,6 +275,8 @@ proptest! {
             ("coingecko", r#"{"bitcoin":{"usd":PRICE}}"#),
             ("coinbase", r#"{"data":{"currency":"BTC","rates":{"USD":"PRICE"}}}"#),
             ("kraken", r#"{"error":[],"result":{"XXBTZUSD":{"c":["PRICE","1"]}}}"#),
+            ("binance", r#"[{"symbol":"BTCUSDT","price":"PRICE"}]"#),
+            ("frankfurter", r#"{"amount":1.0,"base":"USD","rates":{"EUR":PRICE}}"#),
         ] {
             let body = body.replace("PRICE", &price).into_bytes();
             let response = Response { status: 200, headers: Vec::new(), body };
@@ -248,17 +286,41 @@ proptest! {
         }
     }
 
+    /// In whole units of the last digit, so that nothing but integers is calculated with.
+    #[test]
+    fn a_price_in_rials_is_exactly_ten_times_that_in_tomans(
+        whole in 1_u64..1_000_000_000_000,
+        fraction in proptest::option::of("[0-9]{1,20}"),
+    ) {
+        let tomans = fraction.map_or(whole.to_string(), |fraction| format!("{whole}.{fraction}"));
+        let body = format!(r#"[{{"symbol":"BTC_IRT","price":"{tomans}"}}]"#).into_bytes();
+        let response = Response { status: 200, headers: Vec::new(), body };
+        let quotes = adapters::parse("bitpin", &pairs(), &response).unwrap();
+        prop_assert_eq!(quotes.len(), 2);
+        let units = |price: &str, digits: usize| -> u128 {
+            let (whole, fraction) = price.split_once('.').unwrap_or((price, ""));
+            format!("{whole}{fraction:0<digits$}").parse().unwrap()
+        };
+        for quote in &quotes {
+            match quote.quote.as_str() {
+                "IRT" => prop_assert_eq!(quote.price.as_str(), &tomans),
+                _ => prop_assert_eq!(units(quote.price.as_str(), 20), 10 * units(&tomans, 20)),
+            }
+        }
+    }
+
     #[test]
     fn any_endpoint_and_pairs_give_sound_requests_or_an_error(
         provider in provider(),
         base_url in prop_oneof![Just("https://api.example/v3".to_owned()), ".{0,40}"],
         api_key in prop_oneof![Just(Some(KEY.to_owned())), proptest::option::of(".{0,12}")],
-        strange in (".{0,16}", ".{0,8}", ".{0,8}"),
+        plan in proptest::option::of(prop_oneof![Just("pro".to_owned()), ".{0,6}"]),
+        strange in (".{0,16}", ".{0,8}", ".{0,8}", proptest::option::of(".{0,8}")),
     ) {
         let mut asked = pairs();
-        let (asset, symbol, quote) = strange;
-        asked.push(Pair { asset, symbol, quote });
-        let endpoint = Endpoint { base_url, api_key };
+        let (asset, symbol, quote, code) = strange;
+        asked.push(Pair { asset, symbol, quote, code });
+        let endpoint = Endpoint { base_url, api_key, plan };
         for request in adapters::request(provider, &endpoint, &asked).unwrap_or_default() {
             let url: Result<http::Uri, _> = request.url.parse();
             prop_assert!(url.is_ok(), "{}", request.url);
@@ -267,6 +329,88 @@ proptest! {
                 prop_assert!(http::HeaderName::from_bytes(name.as_bytes()).is_ok(), "{name}");
                 prop_assert!(http::HeaderValue::from_str(value).is_ok(), "{name}");
             }
+        }
+    }
+}
+
+/// The longest body that the caller hands over.
+const LONGEST_BODY: usize = 4 * 1024 * 1024;
+
+/// Bodies that cost an attacker little and a careless reader much.
+#[test]
+fn the_longest_bodies_give_quotes_or_an_error() {
+    let fill = |start: &str, part: &str, end: &str| {
+        let parts = (LONGEST_BODY - start.len() - end.len()) / part.len();
+        format!("{start}{}{end}", part.repeat(parts))
+    };
+    let named = |start: &str, end: &str| {
+        let mut body = start.to_owned();
+        let mut n = 0;
+        while body.len() < LONGEST_BODY - 20 {
+            body.push_str(&format!("\"{n}\":0,"));
+            n += 1;
+        }
+        body + end
+    };
+    let bodies = [
+        fill("", "[", ""),
+        fill("", "{\"a\":", ""),
+        fill("[", "[],", "[]]"),
+        fill("[", "\"\",", "\"\"]"),
+        fill("\"", "x", "\""),
+        fill("", " ", ""),
+        fill("", "9", ""),
+        fill("{\"error\":[", "\"\",", "\"\"],\"result\":{}}"),
+        fill("{\"errors\":[", "{\"id\":\"\"},", "{\"id\":\"\"}]}"),
+        fill("[", "{\"symbol\":\"\"},", "{\"symbol\":\"BTCUSDT\"}]"),
+        fill("{\"bitcoin\":{\"usd\":", "1", "}}"),
+        fill("{\"bitcoin\":", "[", "}"),
+        fill("{\"error\":\"", "\\u0000", "\"}"),
+        named("{", "\"bitcoin\":{\"usd\":1}}"),
+        named("{\"bitcoin\":{", "\"usd\":1}}"),
+        named(
+            "{\"error\":[],\"result\":{",
+            "\"XXBTZUSD\":{\"c\":[\"1\"]}}}",
+        ),
+        named(
+            "{\"data\":{\"currency\":\"BTC\",\"rates\":{",
+            "\"USD\":\"1\"}}}",
+        ),
+        named("{\"base\":\"USD\",\"rates\":{", "\"EUR\":1}}"),
+    ];
+    for body in bodies {
+        for status in [200, 400] {
+            for adapter in ADAPTERS {
+                let response = Response {
+                    status,
+                    headers: vec![("content-type".to_owned(), "image/png".to_owned())],
+                    body: body.clone().into_bytes(),
+                };
+                check(adapter.provider().id, &response).unwrap();
+            }
+        }
+    }
+}
+
+/// What an answer says it is does not matter, only what it is.
+#[test]
+fn a_wrong_content_type_changes_nothing() {
+    for (provider, status, body) in ANSWERS {
+        let read = |content_type: Option<&str>| {
+            let headers = content_type
+                .map(|value| ("content-type".to_owned(), value.to_owned()))
+                .into_iter()
+                .collect();
+            let response = Response {
+                status: *status,
+                headers,
+                body: body.as_bytes().to_vec(),
+            };
+            adapters::parse(provider, &pairs(), &response)
+        };
+        let plain = read(None);
+        for content_type in ["text/html", "image/png", "application/json", "\u{0}"] {
+            assert_eq!(read(Some(content_type)), plain, "{provider} {content_type}");
         }
     }
 }
