@@ -18,7 +18,7 @@ use crate::providers::{self, Asked, Refusal};
 use crate::reply::Reply;
 use crate::simulation::Simulation;
 use crate::venue::Venue;
-use crate::{Fault, Provider, control};
+use crate::{COINGECKO_PRO, Fault, Provider, control};
 
 /// The body of every answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -28,6 +28,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 #[error("the connection is reset on purpose")]
 pub(crate) struct Reset;
 
+const BAN_SECONDS: u64 = 120;
+const NESTED_LISTS: usize = 1_000_000;
 const HUGE_BYTES: usize = 100_000_000;
 const HUGE_CHUNK_BYTES: usize = 64 * 1024;
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -47,6 +49,7 @@ pub(crate) async fn answer(
             Ok(whole(control::explanation(host.as_deref()), now))
         }
         "_control" => Ok(whole(control::answer(simulation, request).await, now)),
+        COINGECKO_PRO => of_provider(simulation, Provider::CoinGecko, request).await,
         name => match name.parse::<Provider>() {
             Ok(provider) => of_provider(simulation, provider, request).await,
             Err(unknown) => Ok(whole(
@@ -92,11 +95,35 @@ async fn of_provider(
         Some(Fault::RateLimited { retry_after_s }) => {
             refused(Refusal::RateLimited { retry_after_s })
         }
+        Some(Fault::Throttled) => Reply::text(StatusCode::TOO_MANY_REQUESTS, "Throttled\n"),
+        Some(Fault::RateLimitedAs200) => Reply {
+            status: StatusCode::OK,
+            ..refused(Refusal::RateLimited { retry_after_s: 0 }).without(&header::RETRY_AFTER)
+        },
+        Some(Fault::Banned) => refused(Refusal::Banned {
+            retry_after_s: BAN_SECONDS,
+        }),
+        Some(Fault::Page) => Reply::html(
+            StatusCode::OK,
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head><title>Scheduled maintenance</title>\
+             </head>\n<body><h1>We'll be back soon</h1></body>\n</html>\n",
+        ),
         Some(Fault::Unauthorised) => refused(Refusal::Unauthorised),
         Some(Fault::ForbiddenHtml) => Reply::blocked_by_cdn(providers::host(provider)),
         Some(Fault::Legal) => refused(Refusal::Legal),
         Some(Fault::ServerError) => refused(Refusal::ServerError),
         Some(Fault::Empty) => truth.emptied(),
+        Some(Fault::EmptyObject) => Reply::ok(&serde_json::json!({})),
+        Some(Fault::Nested) => Reply {
+            body: [b"[".repeat(NESTED_LISTS), b"]".repeat(NESTED_LISTS)]
+                .concat()
+                .into(),
+            ..truth
+        },
+        Some(Fault::Mislabelled) => truth.without(&header::CONTENT_TYPE).header(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/html; charset=UTF-8"),
+        ),
         Some(Fault::Truncated) => truth.truncated(),
         Some(Fault::Huge) => return Ok(with_body(truth, huge(), at)),
         Some(Fault::OldTimestamp) => {

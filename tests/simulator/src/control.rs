@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::reply::Reply;
 use crate::simulation::Simulation;
-use crate::{Fault, Provider};
+use crate::{COINGECKO_PRO, Fault, Provider};
 
 /// Enough for any order.
 const LONGEST_BODY_BYTES: usize = 64 * 1024;
@@ -212,7 +212,8 @@ pub(crate) fn explanation(host: Option<&str>) -> Reply {
         format!(
             "A simulated market: the price APIs below, with made-up prices, and ways to break \
              them.\n\n\
-             Base URLs\n{base_urls}\n\
+             Base URLs\n{base_urls}\
+             \x20 {COINGECKO_PRO:<12} {url}/{COINGECKO_PRO}   (takes pro keys; fails as coingecko does)\n\n\
              Prices\n\
              \x20 curl '{url}/coingecko/simple/price?ids=bitcoin&vs_currencies=usd,eur'\n\
              \x20 curl '{url}/coinbase/v2/exchange-rates?currency=BTC'\n\

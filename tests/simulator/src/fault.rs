@@ -8,7 +8,7 @@ use std::time::Duration;
 /// One way of failing. Names are written in kebab-case; snake_case is understood too.
 ///
 /// Each provider says it in its own shape. Kraken's API says everything with status 200, also
-/// what is 401, 429, 451 or 500 elsewhere, and sends no `Retry-After`.
+/// what is 401, 418, 429, 451 or 500 elsewhere, and sends no `Retry-After`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Fault {
     /// The true answer, late by this long.
@@ -22,16 +22,30 @@ pub enum Fault {
         /// Whole seconds.
         retry_after_s: u64,
     },
+    /// 429 with the one word `Throttled` as plain text, from a limiter in front of the API.
+    Throttled,
+    /// The body of a 429, with status 200 and no `Retry-After`.
+    RateLimitedAs200,
+    /// 418 with a `Retry-After` of two minutes: an address that did not heed its 429s.
+    Banned,
     /// 401: the key is missing or wrong.
     Unauthorised,
     /// 403 with a page of HTML, from the CDN in front of the API.
     ForbiddenHtml,
+    /// 200 with a page of HTML.
+    Page,
     /// 451: not from this country.
     Legal,
     /// 500.
     ServerError,
     /// 200 with no body.
     Empty,
+    /// 200 with a JSON object that has no member.
+    EmptyObject,
+    /// 200 with a million lists within each other.
+    Nested,
+    /// The true answer, which says that it is HTML.
+    Mislabelled,
     /// 200 with the first half of the true body, and a `Content-Length` that agrees.
     Truncated,
     /// An object in the place of every price.
@@ -56,16 +70,23 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault, with the default of those that can be told something.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 25] = [
         Self::Delay(Duration::from_millis(1_000)),
         Self::Hang,
         Self::Reset,
         Self::RateLimited { retry_after_s: 60 },
+        Self::Throttled,
+        Self::RateLimitedAs200,
+        Self::Banned,
         Self::Unauthorised,
         Self::ForbiddenHtml,
+        Self::Page,
         Self::Legal,
         Self::ServerError,
         Self::Empty,
+        Self::EmptyObject,
+        Self::Nested,
+        Self::Mislabelled,
         Self::Truncated,
         Self::WrongTypes,
         Self::Null,
@@ -85,11 +106,18 @@ impl Fault {
             Self::Hang => "hang",
             Self::Reset => "reset",
             Self::RateLimited { .. } => "rate-limited",
+            Self::Throttled => "throttled",
+            Self::RateLimitedAs200 => "rate-limited-as-200",
+            Self::Banned => "banned",
             Self::Unauthorised => "unauthorised",
             Self::ForbiddenHtml => "forbidden-html",
+            Self::Page => "page",
             Self::Legal => "legal",
             Self::ServerError => "server-error",
             Self::Empty => "empty",
+            Self::EmptyObject => "empty-object",
+            Self::Nested => "nested",
+            Self::Mislabelled => "mislabelled",
             Self::Truncated => "truncated",
             Self::WrongTypes => "wrong-types",
             Self::Null => "null",

@@ -37,4 +37,4 @@ mod walk;
 pub use clock::Clock;
 pub use fault::{Fault, UnknownFault};
 pub use market::{Config, Market, StartError};
-pub use provider::{Provider, UnknownProvider};
+pub use provider::{COINGECKO_PRO, Provider, UnknownProvider};

@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
 use crate::simulation::Simulation;
-use crate::{Fault, Provider, server};
+use crate::{COINGECKO_PRO, Fault, Provider, server};
 
 /// How a market starts.
 #[derive(Debug)]
@@ -114,6 +114,13 @@ impl Market {
     #[must_use]
     pub fn base_url(&self, provider: Provider) -> String {
         format!("{}/{provider}", self.url())
+    }
+
+    /// What stands for CoinGecko's base URL for paid plans, without a slash at the end. Its faults
+    /// and calls are [`Provider::CoinGecko`]'s.
+    #[must_use]
+    pub fn coingecko_pro_url(&self) -> String {
+        format!("{}/{COINGECKO_PRO}", self.url())
     }
 
     /// From now on `provider` fails in this way.

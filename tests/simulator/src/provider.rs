@@ -3,10 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
+/// The first segment of the paths that stand for CoinGecko's host for paid plans. Its faults and
+/// its calls are CoinGecko's.
+pub const COINGECKO_PRO: &str = "coingecko-pro";
+
 /// One of the simulated price APIs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Provider {
-    /// CoinGecko API v3; the base URL stands for `https://api.coingecko.com/api/v3`.
+    /// CoinGecko API v3; the base URL stands for `https://api.coingecko.com/api/v3`. Under
+    /// [`COINGECKO_PRO`] it is `https://pro-api.coingecko.com/api/v3`, which takes pro keys.
     CoinGecko,
     /// Coinbase v2; the base URL stands for `https://api.coinbase.com`.
     Coinbase,

@@ -64,6 +64,13 @@ impl Reply {
         self
     }
 
+    /// The same without headers of that name.
+    #[must_use]
+    pub(crate) fn without(mut self, name: &HeaderName) -> Self {
+        self.headers.retain(|(header, _)| header != name);
+        self
+    }
+
     /// The same with the first half of the body.
     #[must_use]
     pub(crate) fn truncated(mut self) -> Self {

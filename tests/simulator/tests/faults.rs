@@ -219,6 +219,14 @@ async fn each_provider_refuses_in_its_own_shape() -> Result<()> {
             "/code",
             json!(-1000),
         ),
+        (Provider::Binance, Fault::Banned, 418, "/code", json!(-1003)),
+        (
+            Provider::Kraken,
+            Fault::Banned,
+            200,
+            "/error/0",
+            json!("EGeneral:Temporary lockout"),
+        ),
         (
             Provider::Bitpin,
             rate_limited,
@@ -238,7 +246,11 @@ async fn each_provider_refuses_in_its_own_shape() -> Result<()> {
         let response = ask(&market, provider).await?;
         assert_eq!(response.status().as_u16(), status, "{provider} {fault}");
         let retry_after = response.headers().get(header::RETRY_AFTER).cloned();
-        let expected = (status == 429).then_some("17");
+        let expected = match status {
+            429 => Some("17"),
+            418 => Some("120"),
+            _ => None,
+        };
         assert_eq!(
             retry_after.as_ref().and_then(|value| value.to_str().ok()),
             expected,
@@ -260,6 +272,7 @@ async fn statuses_are_those_the_faults_are_named_for() -> Result<()> {
     for provider in Provider::ALL {
         for (fault, status) in [
             (Fault::RateLimited { retry_after_s: 1 }, 429),
+            (Fault::Banned, 418),
             (Fault::Unauthorised, 401),
             (Fault::Legal, 451),
             (Fault::ServerError, 500),
@@ -296,6 +309,64 @@ async fn an_empty_answer_has_a_200_and_no_body() -> Result<()> {
         let response = ask(&market, provider).await?;
         assert_eq!(response.status(), StatusCode::OK, "{provider}");
         assert!(response.bytes().await?.is_empty(), "{provider}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limiter_in_front_of_any_provider_says_one_word() -> Result<()> {
+    let market = market().await?;
+    market.fail_all(Fault::Throttled);
+    for provider in Provider::ALL {
+        let response = ask(&market, provider).await?;
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+        assert_eq!(response.text().await?.trim(), "Throttled", "{provider}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_limit_can_be_told_with_status_200() -> Result<()> {
+    let market = market().await?;
+    for provider in Provider::ALL {
+        market.fail(provider, Fault::RateLimited { retry_after_s: 0 });
+        let open = ask(&market, provider).await?.text().await?;
+        market.fail(provider, Fault::RateLimitedAs200);
+        let hidden = ask(&market, provider).await?;
+        assert_eq!(hidden.status(), StatusCode::OK, "{provider}");
+        assert!(!hidden.headers().contains_key(header::RETRY_AFTER));
+        assert_eq!(hidden.text().await?, open, "{provider}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_answer_of_the_api_comes_with_status_200_too() -> Result<()> {
+    let market = market().await?;
+    for provider in Provider::ALL {
+        let truth = ask(&market, provider).await?.text().await?;
+        let with = async |fault| {
+            market.fail(provider, fault);
+            let response = ask(&market, provider).await?;
+            ensure!(response.status() == StatusCode::OK, "{provider} {fault}");
+            let kind = response.headers()[header::CONTENT_TYPE]
+                .to_str()?
+                .to_owned();
+            anyhow::Ok((kind, response.text().await?))
+        };
+        let (kind, page) = with(Fault::Page).await?;
+        assert!(kind.starts_with("text/html") && page.starts_with("<!DOCTYPE html>"));
+        let (kind, empty) = with(Fault::EmptyObject).await?;
+        assert!(kind.starts_with("application/json") && empty == "{}");
+        let (_, nested) = with(Fault::Nested).await?;
+        assert_eq!(nested.len(), 2_000_000, "{provider}");
+        assert!(
+            nested.starts_with("[[") && nested.ends_with("]]"),
+            "{provider}"
+        );
+        let (kind, mislabelled) = with(Fault::Mislabelled).await?;
+        assert!(kind.starts_with("text/html"), "{provider}: {kind}");
+        assert_eq!(mislabelled, truth, "{provider}");
     }
     Ok(())
 }

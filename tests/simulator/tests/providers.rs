@@ -252,6 +252,37 @@ async fn coingecko_sends_a_paying_client_to_the_other_host() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_host_for_paid_plans_takes_pro_keys_only() -> Result<()> {
+    let market = market().await?;
+    let client = Client::builder().user_agent("tests").build()?;
+    let path = "/simple/price?ids=bitcoin&vs_currencies=usd";
+    let url = format!("{}{path}", market.coingecko_pro_url());
+    let paid = client.get(&url).header("x-cg-pro-api-key", "key").send();
+    let public = get(&market, Provider::CoinGecko, path).await?;
+    assert_eq!(paid.await?.text().await?, public.text().await?);
+    let demo = client.get(&url).header("x-cg-demo-api-key", "key").send();
+    for (response, status, code) in [
+        (demo.await?, StatusCode::BAD_REQUEST, 10_011),
+        (
+            client.get(&url).send().await?,
+            StatusCode::UNAUTHORIZED,
+            10_002,
+        ),
+    ] {
+        assert_eq!(response.status(), status);
+        let body = response.json::<Value>().await?;
+        assert_eq!(body["status"]["error_code"], code);
+    }
+    let usage = format!("{}/key", market.coingecko_pro_url());
+    let usage = client.get(usage).header("x-cg-pro-api-key", "key").send();
+    assert_eq!(usage.await?.json::<Value>().await?["plan"], "Analyst");
+    let public = get(&market, Provider::CoinGecko, "/key").await?;
+    assert_eq!(public.status(), StatusCode::NOT_FOUND);
+    assert_eq!(market.calls_to(Provider::CoinGecko, "/simple/price"), 4);
+    Ok(())
+}
+
+#[tokio::test]
 async fn coinbase_gives_text_for_every_currency() -> Result<()> {
     let market = market().await?;
     let rates = json(
@@ -337,6 +368,12 @@ async fn binance_prices_in_tethers() -> Result<()> {
     assert_eq!(two.as_array().map(Vec::len), Some(2));
     let all = ask("/api/v3/ticker/price").await?;
     assert!(all.as_array().context("a list")?.contains(&one));
+    let trading = ask("/api/v3/ticker/price?symbolStatus=TRADING").await?;
+    assert_eq!(trading, all);
+    assert_eq!(
+        ask("/api/v3/ticker/price?symbolStatus=BREAK").await?,
+        json!([])
+    );
     Ok(())
 }
 
@@ -349,6 +386,8 @@ async fn binance_refuses_what_it_does_not_list() -> Result<()> {
         ("symbols=[\"BTCUSDT\",\"NOPE\"]", -1121),
         ("symbols=BTCUSDT", -1100),
         ("symbol=BTCUSDT&symbols=[]", -1128),
+        ("symbolStatus=OPEN", -1122),
+        ("symbol=BTCUSDT&symbolStatus=HALT", -1220),
     ] {
         let path = format!("/api/v3/ticker/price?{query}");
         let response = get(&market, Provider::Binance, &path).await?;
@@ -400,7 +439,9 @@ async fn frankfurter_gives_the_rates_of_the_last_working_day() -> Result<()> {
         days.keys().collect::<Vec<_>>(),
         ["2026-05-08", "2026-05-11", "2026-05-12"]
     );
-    assert_eq!(ask("/v1/currencies").await?["EUR"], "Euro");
+    let currencies = ask("/v1/currencies").await?;
+    assert_eq!(currencies["EUR"], "Euro");
+    assert_eq!(currencies["ZAR"], "South African Rand");
     let unknown = get(&market, Provider::Frankfurter, "/v1/latest?base=NOPE").await?;
     assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
     assert_eq!(

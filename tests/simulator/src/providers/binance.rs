@@ -28,6 +28,12 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
             "Too much request weight used; current limit is 6000 request weight per 1 MINUTE. \
              Please use WebSocket Streams for live updates to avoid polling the API.",
         ),
+        Refusal::Banned { .. } => error(
+            StatusCode::IM_A_TEAPOT,
+            -1003,
+            "Way too much request weight used; IP banned. Please use the websocket for live \
+             updates to avoid bans.",
+        ),
         Refusal::Unauthorised => error(
             StatusCode::UNAUTHORIZED,
             -2015,
@@ -54,8 +60,14 @@ struct Ticker {
     price: Figure,
 }
 
-/// One `symbol`, a JSON list of `symbols`, or all there are.
+/// One `symbol`, a JSON list of `symbols`, or all there are; of these only those in the
+/// `symbolStatus` asked for, and all of them are trading.
 fn price(asked: &Asked) -> Reply {
+    let status = asked.parameter("symbolStatus").unwrap_or("TRADING");
+    if !["TRADING", "HALT", "BREAK"].contains(&status) {
+        return error(StatusCode::BAD_REQUEST, -1122, "Invalid symbolStatus.");
+    }
+    let is_trading = status == "TRADING";
     match (asked.parameter("symbol"), asked.parameter("symbols")) {
         (Some(_), Some(_)) => error(
             StatusCode::BAD_REQUEST,
@@ -63,6 +75,11 @@ fn price(asked: &Asked) -> Reply {
             "Combination of optional parameters invalid.",
         ),
         (Some(symbol), None) => match ticker(asked, symbol) {
+            Some(_) if !is_trading => error(
+                StatusCode::BAD_REQUEST,
+                -1220,
+                "The symbol's status does not match the requested symbolStatus.",
+            ),
             Some(ticker) => Reply::ok(&ticker),
             None => invalid_symbol(),
         },
@@ -77,13 +94,17 @@ fn price(asked: &Asked) -> Reply {
             };
             let tickers: Option<Vec<Ticker>> =
                 symbols.iter().map(|symbol| ticker(asked, symbol)).collect();
-            tickers.map_or_else(invalid_symbol, |tickers| Reply::ok(&tickers))
+            tickers.map_or_else(invalid_symbol, |mut tickers| {
+                tickers.retain(|_| is_trading);
+                Reply::ok(&tickers)
+            })
         }
         (None, None) => {
             let tickers: Vec<Ticker> = COINS
                 .iter()
                 .flat_map(|coin| QUOTES.map(|quote| format!("{}{quote}", coin.symbol)))
                 .filter_map(|symbol| ticker(asked, &symbol))
+                .filter(|_| is_trading)
                 .collect();
             Reply::ok(&tickers)
         }

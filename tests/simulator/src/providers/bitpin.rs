@@ -24,6 +24,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
                 if retry_after_s == 1 { "" } else { "s" }
             ),
         ),
+        Refusal::Banned { .. } => detail(StatusCode::IM_A_TEAPOT, "I'm a teapot"),
         Refusal::Unauthorised => detail(
             StatusCode::UNAUTHORIZED,
             "Authentication credentials were not provided.",

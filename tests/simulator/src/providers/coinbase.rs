@@ -28,6 +28,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
             "rate_limit_exceeded",
             "Too many requests",
         ),
+        Refusal::Banned { .. } => (StatusCode::IM_A_TEAPOT, "banned", "I'm a teapot"),
         Refusal::Unauthorised => (
             StatusCode::UNAUTHORIZED,
             "authentication_error",

@@ -14,10 +14,10 @@ use crate::figure::{Digits, Figure};
 use crate::reply::Reply;
 
 /// The currencies the European Central Bank gives a reference rate for.
-const LISTED: [&str; 29] = [
+const LISTED: [&str; 30] = [
     "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "IDR", "ILS",
     "INR", "ISK", "JPY", "KRW", "MXN", "MYR", "NOK", "NZD", "PHP", "PLN", "RON", "SEK", "SGD",
-    "THB", "TRY", "USD",
+    "THB", "TRY", "USD", "ZAR",
 ];
 const RATE: Digits = Digits::Significant(6);
 /// The day's rates are out by this hour, UTC.
@@ -49,6 +49,7 @@ pub(super) fn answer(asked: &Asked) -> (&'static str, Reply) {
 pub(super) fn refuse(refusal: Refusal) -> Reply {
     match refusal {
         Refusal::RateLimited { .. } => message(StatusCode::TOO_MANY_REQUESTS, "too many requests"),
+        Refusal::Banned { .. } => message(StatusCode::IM_A_TEAPOT, "i'm a teapot"),
         Refusal::Unauthorised => message(StatusCode::UNAUTHORIZED, "unauthorized"),
         Refusal::Legal => message(
             StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,

@@ -66,6 +66,7 @@ pub(super) fn answer(asked: &Asked) -> (&'static str, Reply) {
 pub(super) fn refuse(refusal: Refusal) -> Reply {
     error(match refusal {
         Refusal::RateLimited { .. } => "EGeneral:Too many requests",
+        Refusal::Banned { .. } => "EGeneral:Temporary lockout",
         Refusal::Unauthorised => "EAPI:Invalid key",
         Refusal::Legal => "EGeneral:Permission denied",
         Refusal::ServerError => "EService:Unavailable",

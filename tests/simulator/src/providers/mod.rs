@@ -16,7 +16,9 @@ use crate::venue::Venue;
 /// A request to one provider.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    /// The path's segments behind the provider's name.
+    /// The first segment of the path: the provider's name, or another one it goes by.
+    base: String,
+    /// The path's segments behind that.
     segments: Vec<String>,
     query: Vec<(String, String)>,
     headers: HeaderMap,
@@ -36,14 +38,14 @@ const UNKNOWN: &str = "(unknown)";
 impl Asked {
     pub(crate) fn new(uri: &Uri, headers: HeaderMap, venue: Venue) -> Self {
         let query = uri.query().unwrap_or_default();
+        let mut path = uri
+            .path()
+            .split('/')
+            .filter(|segment| !segment.is_empty())
+            .map(str::to_owned);
         Self {
-            segments: uri
-                .path()
-                .split('/')
-                .filter(|segment| !segment.is_empty())
-                .skip(1)
-                .map(str::to_owned)
-                .collect(),
+            base: path.next().unwrap_or_default(),
+            segments: path.collect(),
             query: url::form_urlencoded::parse(query.as_bytes())
                 .into_owned()
                 .collect(),
@@ -93,6 +95,7 @@ pub(crate) fn answer(provider: Provider, asked: &Asked) -> Answered {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Refusal {
     RateLimited { retry_after_s: u64 },
+    Banned { retry_after_s: u64 },
     Unauthorised,
     Legal,
     ServerError,
@@ -110,7 +113,9 @@ pub(crate) fn refuse(provider: Provider, refusal: Refusal) -> Reply {
         Provider::Frankfurter => frankfurter::refuse(refusal),
     };
     match refusal {
-        Refusal::RateLimited { retry_after_s } => reply.retry_after(retry_after_s),
+        Refusal::RateLimited { retry_after_s } | Refusal::Banned { retry_after_s } => {
+            reply.retry_after(retry_after_s)
+        }
         _ => reply,
     }
 }

@@ -10,11 +10,11 @@ use http::header::USER_AGENT;
 use serde_json::json;
 
 use super::{Asked, Refusal, UNKNOWN};
-use crate::Provider;
 use crate::assets::{COINS, CURRENCIES, Coin};
 use crate::figure::{Digits, Figure};
 use crate::reply::Reply;
 use crate::venue::Venue;
+use crate::{COINGECKO_PRO, Provider};
 
 /// Currencies Coinbase or Frankfurter know and CoinGecko does not price in.
 const NOT_PRICED_IN: [&str; 4] = ["IRR", "IRT", "ISK", "RON"];
@@ -28,8 +28,12 @@ const BITCOIN_PARTS: [(&str, &str, &str, f64); 2] = [
     ("sats", "Satoshi", "sats", 1e8),
 ];
 
+const DEMO_KEY: &str = "x-cg-demo-api-key";
+const PRO_KEY: &str = "x-cg-pro-api-key";
+
 pub(super) fn answer(asked: &Asked) -> (&'static str, Reply) {
     let (endpoint, reply) = match asked.segments().as_slice() {
+        ["key"] if is_pro(asked) => ("/key", Ok(usage())),
         ["ping"] => (
             "/ping",
             Ok(Reply::ok(&json!({"gecko_says": "(V3) To the Moon!"}))),
@@ -63,11 +67,8 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
             "You've exceeded the Rate Limit. Please visit https://www.coingecko.com/en/api/pricing \
              to subscribe to our API plans for higher rate limits.",
         ),
-        Refusal::Unauthorised => status(
-            StatusCode::UNAUTHORIZED,
-            10_002,
-            "API Key Missing. Please make sure you're using the right authentication method.",
-        ),
+        Refusal::Banned { .. } => status(StatusCode::IM_A_TEAPOT, 418, "I'm a teapot"),
+        Refusal::Unauthorised => key_missing(),
         Refusal::Legal => plain(
             StatusCode::UNAVAILABLE_FOR_LEGAL_REASONS,
             "Unavailable For Legal Reasons",
@@ -85,14 +86,49 @@ fn rejected_at_the_door(asked: &Asked) -> Option<Reply> {
     if !asked.headers.contains_key(USER_AGENT) {
         return Some(Reply::blocked_by_cdn(super::host(Provider::CoinGecko)));
     }
-    asked.headers.contains_key("x-cg-pro-api-key").then(|| {
-        status(
+    let has = |header| asked.headers.contains_key(header);
+    match is_pro(asked) {
+        true if has(PRO_KEY) => None,
+        true if has(DEMO_KEY) => Some(status(
             StatusCode::BAD_REQUEST,
-            10_010,
-            "If you are using Pro API key, please change your root URL from api.coingecko.com to \
-             pro-api.coingecko.com",
-        )
-    })
+            10_011,
+            "If you are using Demo API key, please change your root URL from \
+             pro-api.coingecko.com to api.coingecko.com",
+        )),
+        true => Some(key_missing()),
+        false => has(PRO_KEY).then(|| {
+            status(
+                StatusCode::BAD_REQUEST,
+                10_010,
+                "If you are using Pro API key, please change your root URL from \
+                 api.coingecko.com to pro-api.coingecko.com",
+            )
+        }),
+    }
+}
+
+/// Whether the host for paid plans was asked.
+fn is_pro(asked: &Asked) -> bool {
+    asked.base == COINGECKO_PRO
+}
+
+fn key_missing() -> Reply {
+    status(
+        StatusCode::UNAUTHORIZED,
+        10_002,
+        "API Key Missing. Please make sure you're using the right authentication method.",
+    )
+}
+
+/// What a pro key has used up.
+fn usage() -> Reply {
+    Reply::ok(&json!({
+        "plan": "Analyst",
+        "rate_limit_request_per_minute": 500,
+        "monthly_call_credit": 500_000,
+        "current_total_monthly_calls": 104,
+        "current_remaining_monthly_calls": 499_896,
+    }))
 }
 
 /// What is wrong with a request.
