@@ -46,7 +46,7 @@ impl App {
         .await
         .expect("the market starts");
         let mut all = vec![("other_upstream".to_owned(), market.url())];
-        for provider in [Provider::CoinGecko, Provider::Coinbase, Provider::Kraken] {
+        for provider in Provider::ALL {
             all.push((format!("{provider}_url"), market.base_url(provider)));
         }
         all.extend(

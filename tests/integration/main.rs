@@ -43,4 +43,5 @@ mod settings;
 mod single_flight;
 mod start_up_errors;
 mod upstream_calls;
+mod upstreams;
 mod wasi_generations;

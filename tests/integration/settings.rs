@@ -111,6 +111,16 @@ async fn the_key_goes_to_coingecko_in_its_header() {
 }
 
 #[tokio::test]
+async fn the_plan_says_which_header_the_key_goes_into() {
+    for (plan, header) in [("pro", "x-cg-pro-api-key"), ("demo", "x-cg-demo-api-key")] {
+        let head =
+            request_to_coingecko(&[("coingecko_api_key", "CG-secret"), ("coingecko_plan", plan)])
+                .await;
+        assert!(head.contains(&format!("{header}: cg-secret")), "{head}");
+    }
+}
+
+#[tokio::test]
 async fn a_setting_that_makes_no_sense_is_a_500_that_tells_nothing_internal() {
     for (name, value) in [
         ("providers", "coingecko,coingeko"),

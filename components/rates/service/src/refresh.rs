@@ -65,6 +65,13 @@ struct Refusal {
     detail: String,
 }
 
+impl Refusal {
+    /// The upstream is known to have none of the pairs and was not asked: nothing has failed.
+    fn is_known_before(&self) -> bool {
+        self.outcome == "unsupported" && self.status.is_none()
+    }
+}
+
 /// Asks upstreams, each at most once. `last` is the board that is to be replaced.
 ///
 /// # Errors
@@ -86,6 +93,7 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
                 upstream: upstream.clone(),
                 quotes,
             }),
+            Err(refusal) if refusal.is_known_before() => {}
             Err(refusal) => {
                 warn(upstream, &refusal);
                 failure = Some(later_of(service.world.now(), failure, upstream, refusal));
@@ -105,6 +113,7 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
                 upstream: upstream.clone(),
                 quotes,
             }),
+            Err(refusal) if refusal.is_known_before() => {}
             Err(refusal) => warn(upstream, &refusal),
         }
     }

@@ -118,7 +118,8 @@ async fn upstreams<W: Variables>(
     Ok(upstreams)
 }
 
-/// `<provider>_url` and, where the component has it, `<provider>_api_key`.
+/// `<provider>_url` and, where the component has them, `<provider>_api_key` and
+/// `<provider>_plan`.
 async fn endpoint<W: Variables>(world: &W, provider: &Provider) -> Result<Endpoint, VariableError> {
     let name = format!("{}_url", provider.id);
     let url = world.variable(&name).await?;
@@ -130,11 +131,14 @@ async fn endpoint<W: Variables>(world: &W, provider: &Provider) -> Result<Endpoi
             return Err(wrong(&name, &reason));
         }
     };
-    // Not every provider takes a key, so the variable may be missing.
-    let key = world.variable(&format!("{}_api_key", provider.id)).await;
+    // Not every provider takes a key or has plans, so the variables may be missing.
+    let optional = async |what: &str| {
+        let value = world.variable(&format!("{}_{what}", provider.id)).await;
+        value.ok().filter(|value| !value.trim().is_empty())
+    };
     Ok(Endpoint {
         base_url,
-        api_key: key.ok().filter(|key| !key.trim().is_empty()),
-        plan: None,
+        api_key: optional("api_key").await,
+        plan: optional("plan").await,
     })
 }

@@ -93,7 +93,14 @@ impl Launcher<'_> {
 /// The variables with which an application asks this market instead of the real upstreams.
 pub fn variables_of_market(market: &Server) -> Vec<(String, String)> {
     let url = market.url();
-    let providers = ["coingecko", "coinbase", "kraken"];
+    let providers = [
+        "coingecko",
+        "coinbase",
+        "kraken",
+        "binance",
+        "bitpin",
+        "frankfurter",
+    ];
     let mut variables = vec![
         ("other_upstream".to_owned(), url.clone()),
         ("source_name".to_owned(), "simulator".to_owned()),

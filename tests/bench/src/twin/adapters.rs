@@ -5,7 +5,14 @@ use edge_rates_service::adapters::{
 };
 
 /// The names that the settings may use.
-const KNOWN: [&str; 3] = ["coingecko", "coinbase", "kraken"];
+const KNOWN: [&str; 6] = [
+    "coingecko",
+    "coinbase",
+    "kraken",
+    "binance",
+    "bitpin",
+    "frankfurter",
+];
 
 /// Describes the product's upstreams, and refuses to plan or to read anything.
 #[derive(Debug, Clone, Copy)]
