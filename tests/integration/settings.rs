@@ -126,7 +126,7 @@ async fn a_setting_that_makes_no_sense_is_a_500_that_tells_nothing_internal() {
         ("providers", "coingecko,coingeko"),
         ("fresh_seconds", "soon"),
         ("coinbase_url", "ftp://example.com"),
-        ("assets", "bitcoin"),
+        ("assets", "bitcion"),
     ] {
         let app = App::with(&[(name, value)]).await;
         let answer = app.get("/v1/rates/BTC/USD").await.expect_status(500);

@@ -9,6 +9,7 @@ use crate::price::{ArithmeticError, Price};
 use crate::quote::Quote;
 use crate::ratio::Ratio;
 use crate::rounding::{Precision, Rounding};
+use crate::spelling::did_you_mean;
 use rust_decimal::Decimal;
 use thiserror::Error;
 
@@ -78,10 +79,6 @@ pub enum ConvertError {
     /// A price in the rate can't be calculated with.
     #[error(transparent)]
     Arithmetic(#[from] ArithmeticError),
-}
-
-fn did_you_mean(nearest: Option<&str>) -> String {
-    nearest.map_or_else(String::new, |nearest| format!("; did you mean {nearest}?"))
 }
 
 /// The rate between two things, each named by an asset's symbol or id or by a currency's code.

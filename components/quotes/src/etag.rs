@@ -11,6 +11,11 @@ pub fn etag(version: &Version, canonical: &str, stale: bool) -> String {
     format!("\"{version}-{hash:016x}\"")
 }
 
+/// The entity tag, with its quotes, of an answer that no board is in: its own hash.
+pub fn etag_of(body: &[u8]) -> String {
+    format!("\"{:016x}\"", fnv1a(body.iter().copied()))
+}
+
 /// FNV-1a with 64 bits: the same on every machine and in every release, which the hashers of
 /// the standard library do not promise.
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u64 {

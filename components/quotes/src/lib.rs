@@ -1,6 +1,6 @@
 //! Prices, boards and how old they may be. Pure: no I/O, no clock, no randomness of its own.
 //!
-//! - What is served: [`Asset`], [`Currency`], [`Catalogue`].
+//! - What is served: [`Asset`], [`Currency`], [`Denomination`], [`Catalogue`].
 //! - What is known: a [`Price`] keeps the digits it came with, a [`Quote`] is a price with its
 //!   time, a [`Board`] is what one refresh yields, a [`Head`] is the board's short summary.
 //! - What may be believed: [`plausibility`] by its time, [`consensus`](mod@consensus) among
@@ -23,10 +23,12 @@ pub mod consensus;
 pub mod convert;
 pub mod cross;
 mod decimal_text;
+pub mod denomination;
 pub mod etag;
 pub mod freshness;
 pub mod head;
 pub mod jump;
+mod listed;
 pub mod millis;
 pub mod percent;
 pub mod plausibility;
@@ -36,6 +38,7 @@ mod ratio;
 pub mod reference;
 pub mod rounding;
 pub mod selection;
+mod spelling;
 pub mod stored;
 pub mod ticket;
 pub mod version;
@@ -46,6 +49,7 @@ pub use belief::{Belief, Heard, Rules, believe};
 pub use board::{Board, DecodeError};
 pub use catalogue::{Catalogue, CatalogueError};
 pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, round_price};
+pub use denomination::{Denomination, Kind};
 pub use freshness::{Freshness, Policy, PolicyError, freshness};
 pub use head::Head;
 pub use millis::Millis;
