@@ -183,6 +183,12 @@ pub fn rfc3339(at: Millis) -> String {
     humantime::format_rfc3339_seconds(to_the_second(at)).to_string()
 }
 
+/// The same to the millisecond: `2026-11-21T01:40:00.000Z`.
+pub fn rfc3339_millis(at: Millis) -> String {
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(at.0.min(LAST_SECOND * 1000));
+    humantime::format_rfc3339_millis(at).to_string()
+}
+
 /// The last second that both formats can write: the end of the year 9999.
 const LAST_SECOND: u64 = 253_402_300_799;
 
@@ -242,5 +248,10 @@ mod tests {
     fn times_are_written_as_the_standards_ask() {
         assert_eq!(rfc3339(Millis(1_795_225_200_999)), "2026-11-21T01:40:00Z");
         assert_eq!(rfc3339(Millis(u64::MAX)), "9999-12-31T23:59:59Z");
+        assert_eq!(
+            rfc3339_millis(Millis(1_795_225_200_099)),
+            "2026-11-21T01:40:00.099Z"
+        );
+        assert_eq!(rfc3339_millis(Millis(u64::MAX)), "9999-12-31T23:59:59.000Z");
     }
 }

@@ -10,9 +10,12 @@ mod believing;
 mod cache;
 #[cfg(test)]
 mod cache_tests;
+mod lists;
 mod memo;
 mod refresh;
 mod rendered;
+#[cfg(test)]
+mod route_tests;
 pub mod routes;
 mod service;
 mod settings;

@@ -1,5 +1,6 @@
 //! What the routes work with: the world, the settings, and this instance's memory.
 
+use crate::lists::Lists;
 use crate::memo::Memo;
 use crate::rendered::Shelf;
 use crate::settings::Settings;
@@ -15,6 +16,7 @@ pub struct Service<W, A> {
     pub(crate) recorder: Rc<Recorder>,
     pub(crate) memo: Memo,
     pub(crate) shelf: Shelf,
+    pub(crate) lists: Lists,
 }
 
 impl<W, A> Service<W, A> {
@@ -27,6 +29,7 @@ impl<W, A> Service<W, A> {
             recorder,
             memo: Memo::default(),
             shelf: Shelf::default(),
+            lists: Lists::default(),
         }
     }
 }

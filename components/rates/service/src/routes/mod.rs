@@ -7,9 +7,11 @@ mod batch;
 mod coingecko;
 mod convert;
 mod csv;
+mod currencies;
 mod number;
 mod pair;
 mod rates;
+mod symbols;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +32,8 @@ enum Route<'a> {
     Batch,
     Pair { base: &'a str, quote: &'a str },
     Convert,
+    Symbols,
+    Currencies,
     CoinGecko(coingecko::Route),
     Unknown,
 }
@@ -41,8 +45,9 @@ impl<'a> Route<'a> {
             ["v1", "rates:batch"] => Route::Batch,
             ["v1", "rates", base, quote] => Route::Pair { base, quote },
             ["v1", "convert"] => Route::Convert,
-            ["api", "v3", "ping"] => Route::CoinGecko(coingecko::Route::Ping),
-            ["api", "v3", "simple", "price"] => Route::CoinGecko(coingecko::Route::SimplePrice),
+            ["v1", "symbols"] => Route::Symbols,
+            ["v1", "currencies"] => Route::Currencies,
+            ["api", "v3", ref rest @ ..] => Route::CoinGecko(coingecko::Route::of(rest)),
             _ => Route::Unknown,
         }
     }
@@ -54,8 +59,9 @@ impl<'a> Route<'a> {
             Route::Batch => "/v1/rates:batch",
             Route::Pair { .. } => "/v1/rates/{base}/{quote}",
             Route::Convert => "/v1/convert",
-            Route::CoinGecko(coingecko::Route::Ping) => "/api/v3/ping",
-            Route::CoinGecko(coingecko::Route::SimplePrice) => "/api/v3/simple/price",
+            Route::Symbols => "/v1/symbols",
+            Route::Currencies => "/v1/currencies",
+            Route::CoinGecko(route) => route.name(),
             Route::Unknown => "other",
         }
     }
@@ -73,6 +79,11 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         let unknown = Problem::unknown_path(request.path());
         return Routed::new(name, request, Err(unknown));
     }
+    if let Route::CoinGecko(route) = &route
+        && let Some(answer) = route.unserved()
+    {
+        return Routed::new(name, request, Ok(answer));
+    }
     let beside = match route {
         Route::Batch => beside_posting(request),
         _ => beside_reading(request, None),
@@ -89,6 +100,8 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::Batch => batch::answer(service, request).await,
         Route::Pair { base, quote } => pair::answer(service, request, base, quote).await,
         Route::Convert => convert::answer(service, request).await,
+        Route::Symbols => symbols::answer(service, request),
+        Route::Currencies => currencies::answer(service, request),
         Route::CoinGecko(route) => Ok(coingecko::answer(service, request, route).await),
         Route::Unknown => Err(Problem::unknown_path(request.path())),
     };

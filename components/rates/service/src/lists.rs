@@ -1,0 +1,50 @@
+//! Answers that follow from the settings alone: written once per instance, and given whether or
+//! not there is a board. Their entity tags are their own hashes, so that every replica with the
+//! same settings gives the same.
+
+use bytes::Bytes;
+use edge_rates_kit::answer::{Answer, Validators};
+use edge_rates_kit::caching::CacheTimes;
+use edge_rates_quotes::etag::etag_of;
+use serde::Serialize;
+use std::cell::RefCell;
+
+/// What was written so far, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Lists(RefCell<Vec<(&'static str, List)>>);
+
+#[derive(Debug, Clone)]
+struct List {
+    body: Bytes,
+    validators: Validators,
+}
+
+impl Lists {
+    /// The list of this name, which `write` makes where it was not asked for before.
+    pub(crate) fn answer<T: Serialize>(
+        &self,
+        name: &'static str,
+        times: &CacheTimes,
+        write: impl FnOnce() -> T,
+    ) -> Answer {
+        let known = self.0.borrow();
+        let list = known.iter().find(|(known, _)| *known == name);
+        let list = list.map(|(_, list)| list.clone());
+        drop(known);
+        let list = list.unwrap_or_else(|| {
+            // Structs of strings and numbers always serialise.
+            let body = serde_json::to_vec(&write()).unwrap_or_default();
+            let list = List {
+                validators: Validators::new(etag_of(&body), None),
+                body: body.into(),
+            };
+            self.0.borrow_mut().push((name, list.clone()));
+            list
+        });
+        let mut answer = Answer::json(list.body);
+        answer.set_validators(&list.validators);
+        answer.set("cache-control", times.fresh());
+        answer.set("vary", "Accept, Accept-Encoding");
+        answer
+    }
+}

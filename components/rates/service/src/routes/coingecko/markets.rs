@@ -1,0 +1,408 @@
+//! GET /coins/markets: coins with what is known of their markets, page by page.
+
+use super::asked::{assets, given, is_on, precision};
+use super::lists::name;
+use super::{Refusal, known_number, price};
+use crate::cache::Served;
+use crate::rendered::Rendered;
+use crate::routes::asked::{list, oldest};
+use edge_rates_kit::answer::rfc3339_millis;
+use edge_rates_kit::request::Query;
+use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Price, Quote};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::cmp::{Ordering, Reverse};
+use std::collections::BTreeMap;
+
+/// Coins on a page unless said otherwise, and the most there may be.
+const PER_PAGE: usize = 100;
+const MOST_PER_PAGE: usize = 250;
+
+/// The times over which CoinGecko tells changes.
+const PERIODS: [&str; 7] = ["1h", "24h", "7d", "14d", "30d", "200d", "1y"];
+
+/// What is asked for.
+pub(super) struct Asked<'a> {
+    assets: Vec<&'a Asset>,
+    currency: &'a Currency,
+    order: Order,
+    per_page: usize,
+    page: usize,
+    precision: Precision,
+    has_sparkline: bool,
+    periods: Vec<&'static str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Order {
+    MarketCapDescending,
+    MarketCapAscending,
+    VolumeDescending,
+    VolumeAscending,
+    IdAscending,
+    IdDescending,
+}
+
+impl Order {
+    const NAMES: [(&'static str, Order); 6] = [
+        ("market_cap_desc", Order::MarketCapDescending),
+        ("market_cap_asc", Order::MarketCapAscending),
+        ("volume_desc", Order::VolumeDescending),
+        ("volume_asc", Order::VolumeAscending),
+        ("id_asc", Order::IdAscending),
+        ("id_desc", Order::IdDescending),
+    ];
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn read(query: &Query, catalogue: &'a Catalogue) -> Result<Asked<'a>, Refusal> {
+        let Some(code) = given(query, "vs_currency") else {
+            return Err(Refusal::missing("vs_currency"));
+        };
+        if given(query, "category").is_some() {
+            return Err(Refusal::unprocessable(
+                "categories are not known here; leave category out",
+            ));
+        }
+        let orders = Order::NAMES.into_iter();
+        let order = given(query, "order").unwrap_or_default();
+        let order = orders.clone().find(|(name, _)| *name == order);
+        let asked = given(query, "price_change_percentage").unwrap_or_default();
+        let is_asked = |period: &&'static str| list(asked).any(|asked| asked == *period);
+        Ok(Asked {
+            assets: assets(query, catalogue).unwrap_or_else(|| catalogue.assets().iter().collect()),
+            currency: catalogue
+                .currency(code.trim())
+                .ok_or_else(|| Refusal::bad("invalid vs_currency"))?,
+            order: order.map_or(Order::MarketCapDescending, |(_, order)| order),
+            per_page: count(query, "per_page", PER_PAGE).min(MOST_PER_PAGE),
+            page: count(query, "page", 1),
+            precision: precision(query)?,
+            has_sparkline: is_on(query, "sparkline"),
+            periods: PERIODS.into_iter().filter(is_asked).collect(),
+        })
+    }
+
+    /// The same question has the same text, in whatever order it was put.
+    fn canonical(&self) -> String {
+        let mut ids: Vec<&str> = self.assets.iter().map(|asset| asset.id()).collect();
+        ids.sort_unstable();
+        format!(
+            "coins/markets/{}/{}?{:?}&{}&{}&{}&{}&{}",
+            self.currency,
+            ids.join(","),
+            self.order,
+            self.per_page,
+            self.page,
+            self.precision,
+            self.has_sparkline,
+            self.periods.join(",")
+        )
+    }
+}
+
+/// A number from 1, or what it is without one that makes sense.
+fn count(query: &Query, name: &str, otherwise: usize) -> usize {
+    let given = given(query, name).and_then(|text| text.trim().parse().ok());
+    given.filter(|number| *number > 0).unwrap_or(otherwise)
+}
+
+/// A coin, with a quote if the board has one.
+type Row<'r> = (&'r Asset, Option<&'r Quote>);
+
+pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
+    let board = &served.board;
+    let rows = page(asked, board);
+    let is_stale = served.is_stale_with(oldest(
+        board,
+        rows.iter().map(|(asset, _)| *asset),
+        [asked.currency],
+    ));
+    let markets: Vec<Market<'_>> = rows
+        .into_iter()
+        .map(|(asset, quote)| market(asked, board, asset, quote))
+        .collect();
+    // Structs of strings and numbers always serialise.
+    let body = serde_json::to_vec(&markets).unwrap_or_default();
+    served.render(&asked.canonical(), is_stale, body)
+}
+
+fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
+    let assets = asked.assets.iter();
+    let mut rows: Vec<Row<'r>> = assets
+        .map(|asset| (*asset, board.get(asset.id(), asked.currency)))
+        .collect();
+    // What no figure tells apart is ordered by rank.
+    rows.sort_by_key(|(asset, _)| (asset.rank().unwrap_or(u32::MAX), asset.id()));
+    match asked.order {
+        Order::MarketCapDescending => descending(&mut rows, |quote| &quote.market_cap),
+        Order::MarketCapAscending => ascending(&mut rows, |quote| &quote.market_cap),
+        Order::VolumeDescending => descending(&mut rows, |quote| &quote.volume_24h),
+        Order::VolumeAscending => ascending(&mut rows, |quote| &quote.volume_24h),
+        Order::IdAscending => rows.sort_by_key(|(asset, _)| asset.id()),
+        Order::IdDescending => rows.sort_by_key(|(asset, _)| Reverse(asset.id())),
+    }
+    let before = (asked.page - 1).saturating_mul(asked.per_page);
+    rows.into_iter().skip(before).take(asked.per_page).collect()
+}
+
+/// The largest figure first, those without one last.
+fn descending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
+    rows.sort_by(|(_, a), (_, b)| {
+        let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
+        figure(b).cmp(&figure(a))
+    });
+}
+
+/// The smallest figure first, and where there are none, the lowest rank.
+fn ascending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
+    rows.reverse();
+    rows.sort_by(|(_, a), (_, b)| {
+        let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
+        match (figure(a), figure(b)) {
+            (Some(a), Some(b)) => a.cmp(&b),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => Ordering::Equal,
+        }
+    });
+}
+
+/// A figure to compare by.
+fn size(figure: &Option<String>) -> Option<impl Ord + use<>> {
+    Price::parse(figure.as_deref()?).ok()?.decimal().ok()
+}
+
+/// A figure that is known to nobody here.
+type Unknown = ();
+
+#[derive(Serialize)]
+struct Market<'a> {
+    id: &'a str,
+    symbol: String,
+    name: &'a str,
+    image: Unknown,
+    current_price: Option<Box<RawValue>>,
+    market_cap: Option<Box<RawValue>>,
+    market_cap_rank: Unknown,
+    fully_diluted_valuation: Unknown,
+    total_volume: Option<Box<RawValue>>,
+    high_24h: Unknown,
+    low_24h: Unknown,
+    price_change_24h: Unknown,
+    price_change_percentage_24h: Option<Box<RawValue>>,
+    market_cap_change_24h: Unknown,
+    market_cap_change_percentage_24h: Unknown,
+    circulating_supply: Unknown,
+    total_supply: Unknown,
+    max_supply: Unknown,
+    ath: Unknown,
+    ath_change_percentage: Unknown,
+    ath_date: Unknown,
+    atl: Unknown,
+    atl_change_percentage: Unknown,
+    atl_date: Unknown,
+    roi: Unknown,
+    last_updated: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sparkline_in_7d: Option<Sparkline>,
+    #[serde(flatten)]
+    changes: BTreeMap<String, Option<Box<RawValue>>>,
+}
+
+/// Prices of the last days: none are kept.
+#[derive(Serialize)]
+struct Sparkline {
+    price: [Unknown; 0],
+}
+
+fn market<'a>(
+    asked: &Asked<'_>,
+    board: &Board,
+    asset: &'a Asset,
+    quote: Option<&Quote>,
+) -> Market<'a> {
+    let change = || known_number(quote?.change_24h_pct.as_deref());
+    let changes = asked.periods.iter().map(|period| {
+        let name = format!("price_change_percentage_{period}_in_currency");
+        (name, if *period == "24h" { change() } else { None })
+    });
+    Market {
+        id: asset.id(),
+        symbol: asset.symbol().to_ascii_lowercase(),
+        name: name(asset),
+        image: (),
+        current_price: quote.and_then(|quote| price(quote, asked.precision)),
+        market_cap: quote.and_then(|quote| known_number(quote.market_cap.as_deref())),
+        market_cap_rank: (),
+        fully_diluted_valuation: (),
+        total_volume: quote.and_then(|quote| known_number(quote.volume_24h.as_deref())),
+        high_24h: (),
+        low_24h: (),
+        price_change_24h: (),
+        price_change_percentage_24h: change(),
+        market_cap_change_24h: (),
+        market_cap_change_percentage_24h: (),
+        circulating_supply: (),
+        total_supply: (),
+        max_supply: (),
+        ath: (),
+        ath_change_percentage: (),
+        ath_date: (),
+        atl: (),
+        atl_change_percentage: (),
+        atl_date: (),
+        roi: (),
+        last_updated: quote.map(|quote| rfc3339_millis(quote.updated.unwrap_or(board.fetched))),
+        sparkline_in_7d: asked.has_sparkline.then_some(Sparkline { price: [] }),
+        changes: changes.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::route_tests::{get, json, quote, service};
+    use edge_rates_quotes::{Millis, Quote};
+    use serde_json::{Value, json};
+
+    fn figures(asset: &str, market_cap: Option<&str>, volume: Option<&str>) -> Quote {
+        Quote {
+            market_cap: market_cap.map(str::to_owned),
+            volume_24h: volume.map(str::to_owned),
+            ..quote(asset, "USD", "1.005")
+        }
+    }
+
+    fn answered(query: &str) -> Value {
+        let quotes = [
+            Quote {
+                change_24h_pct: Some("-0.95302".into()),
+                updated: Some(Millis(1_795_225_190_599)),
+                ..figures("bitcoin", Some("1555886872303"), Some("5"))
+            },
+            figures("ethereum", Some("300000000000.5"), Some("30")),
+            figures("tether", Some("2000000000000"), None),
+            figures("solana", None, Some("7")),
+        ];
+        let assets = "solana,ethereum,cardano,tether,bitcoin";
+        let service = service(assets, "USD,EUR", &quotes);
+        json(&get(&service, &format!("/api/v3/coins/markets?{query}")))
+    }
+
+    fn ids(query: &str) -> Vec<String> {
+        let answer = answered(&format!("vs_currency=usd&{query}"));
+        let coins = answer.as_array().unwrap().iter();
+        coins
+            .map(|coin| coin["id"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn a_coin_has_every_field_of_coingeckos_and_null_for_what_is_not_known() {
+        let answer = answered("vs_currency=usd&ids=bitcoin");
+        assert_eq!(
+            answer,
+            json!([{
+                "id": "bitcoin", "symbol": "btc", "name": "Bitcoin", "image": null,
+                "current_price": 1.005, "market_cap": 1_555_886_872_303_u64,
+                "market_cap_rank": null, "fully_diluted_valuation": null, "total_volume": 5,
+                "high_24h": null, "low_24h": null, "price_change_24h": null,
+                "price_change_percentage_24h": -0.95302, "market_cap_change_24h": null,
+                "market_cap_change_percentage_24h": null, "circulating_supply": null,
+                "total_supply": null, "max_supply": null, "ath": null,
+                "ath_change_percentage": null, "ath_date": null, "atl": null,
+                "atl_change_percentage": null, "atl_date": null, "roi": null,
+                "last_updated": "2026-11-21T01:39:50.599Z"
+            }])
+        );
+    }
+
+    #[test]
+    fn a_coin_without_a_price_is_there_without_one() {
+        let coin = &answered("vs_currency=usd&ids=cardano")[0];
+        assert_eq!(coin["name"], "Cardano");
+        assert_eq!(coin["current_price"], Value::Null);
+        assert_eq!(coin["last_updated"], Value::Null);
+    }
+
+    #[test]
+    fn coins_come_in_the_order_that_is_asked_for() {
+        let by_size = ["tether", "bitcoin", "ethereum", "solana", "cardano"];
+        assert_eq!(ids(""), by_size);
+        assert_eq!(ids("order=market_cap_desc"), by_size);
+        assert_eq!(ids("order=by_magic"), by_size);
+        assert_eq!(
+            ids("order=market_cap_asc"),
+            ["ethereum", "bitcoin", "tether", "cardano", "solana"]
+        );
+        assert_eq!(
+            ids("order=volume_desc"),
+            ["ethereum", "solana", "bitcoin", "tether", "cardano"]
+        );
+        assert_eq!(
+            ids("order=volume_asc"),
+            ["bitcoin", "solana", "ethereum", "cardano", "tether"]
+        );
+        let by_id = ["bitcoin", "cardano", "ethereum", "solana", "tether"];
+        assert_eq!(ids("order=id_asc"), by_id);
+        let mut reversed = by_id;
+        reversed.reverse();
+        assert_eq!(ids("order=id_desc"), reversed);
+    }
+
+    #[test]
+    fn pages_follow_each_other_and_end() {
+        assert_eq!(ids("per_page=2"), ["tether", "bitcoin"]);
+        assert_eq!(ids("per_page=2&page=2"), ["ethereum", "solana"]);
+        assert_eq!(ids("per_page=2&page=3"), ["cardano"]);
+        assert_eq!(ids("per_page=2&page=4").len(), 0);
+        assert_eq!(ids("page=18446744073709551615").len(), 0);
+        for odd in ["per_page=0", "per_page=9999", "page=0", "page=x", "page=-1"] {
+            assert_eq!(ids(odd).len(), 5, "{odd}");
+        }
+    }
+
+    #[test]
+    fn coins_are_chosen_by_id_name_or_symbol() {
+        assert_eq!(ids("ids=bitcoin,no-such-coin"), ["bitcoin"]);
+        assert_eq!(ids("names=tether"), ["tether"]);
+        assert_eq!(ids("symbols=ETH,sol"), ["ethereum", "solana"]);
+        assert_eq!(ids("ids=no-such-coin").len(), 0);
+    }
+
+    #[test]
+    fn what_is_asked_for_besides_is_there() {
+        let query = "vs_currency=usd&ids=bitcoin&sparkline=true&price_change_percentage=24h,1h,1s&precision=2&locale=de";
+        let coin = &answered(query)[0];
+        assert_eq!(coin["current_price"], json!(1.0), "half to even");
+        assert_eq!(coin["sparkline_in_7d"], json!({"price": []}));
+        assert_eq!(
+            coin["price_change_percentage_24h_in_currency"],
+            json!(-0.95302)
+        );
+        let fields = coin.as_object().unwrap();
+        assert_eq!(
+            fields.get("price_change_percentage_1h_in_currency"),
+            Some(&Value::Null)
+        );
+        assert_eq!(fields.len(), 26 + 3);
+    }
+
+    #[test]
+    fn bad_questions_are_refused_as_coingecko_does() {
+        for (query, status, message) in [
+            ("", 422, "Missing parameter vs_currency"),
+            ("vs_currency=zzz", 400, "invalid vs_currency"),
+            (
+                "vs_currency=usd&category=layer-1",
+                422,
+                "categories are not known here; leave category out",
+            ),
+        ] {
+            let service = service("bitcoin", "USD", &[quote("bitcoin", "USD", "1")]);
+            let answer = get(&service, &format!("/api/v3/coins/markets?{query}"));
+            assert_eq!(answer.status(), status, "{query}");
+            assert_eq!(json(&answer), json!({"error": message}), "{query}");
+        }
+    }
+}
