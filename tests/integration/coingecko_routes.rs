@@ -61,7 +61,7 @@ async fn precision_and_symbols_are_obeyed() {
         .await
         .expect_status(200)
         .text;
-    let price = text.strip_prefix("{\"bitcoin\":{\"usd\":");
+    let price = text.strip_prefix("{\"btc\":{\"usd\":");
     let price = price.and_then(|rest| rest.strip_suffix("}}"));
     assert!(price.unwrap().parse::<u64>().is_ok(), "{text}");
     let body = app
@@ -105,6 +105,52 @@ async fn missing_parameters_are_errors_of_coingeckos_shape() {
         .expect_status(422)
         .json();
     assert_eq!(body, json!({"error": "Missing parameter ids"}));
+}
+
+#[tokio::test]
+async fn trailing_slashes_and_head_are_taken() {
+    let app = App::start().await;
+    for path in [
+        "/api/v3/ping/",
+        "/api/v3/simple/price/?ids=bitcoin&vs_currencies=usd",
+        "/api/v3/simple/supported_vs_currencies/",
+        "/api/v3/exchange_rates/",
+        "/api/v3/coins/list/",
+        "/api/v3/coins/markets/?vs_currency=usd",
+    ] {
+        let got = app.get(path).await.expect_status(200);
+        let head = app.request("HEAD", path, &[]).await.expect_status(200);
+        assert_eq!(head.text, "", "{path}");
+        assert_eq!(
+            head.header("content-length"),
+            got.text.len().to_string(),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_route_shows_the_same_number_for_the_same_price() {
+    let app = App::start().await;
+    let rate = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
+    let digits = rate["price"].as_str().unwrap();
+    for (path, around) in [
+        (
+            "/api/v3/exchange_rates",
+            format!("\"usd\":{{\"name\":\"US Dollar\",\"unit\":\"$\",\"value\":{digits},"),
+        ),
+        (
+            "/api/v3/coins/markets?vs_currency=usd&ids=bitcoin",
+            format!("\"current_price\":{digits},"),
+        ),
+        (
+            "/api/v3/simple/price?symbols=btc&vs_currencies=usd",
+            format!("{{\"btc\":{{\"usd\":{digits}}}}}"),
+        ),
+    ] {
+        let text = app.get(path).await.expect_status(200).text;
+        assert!(text.contains(&around), "{path}: {around} in {text}");
+    }
 }
 
 #[tokio::test]

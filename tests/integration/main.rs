@@ -29,6 +29,7 @@ mod fresh_hit;
 mod health;
 mod isolation;
 mod kill;
+mod listings;
 mod logs;
 mod makefile;
 mod metrics_format;

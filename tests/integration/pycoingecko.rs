@@ -147,9 +147,15 @@ async fn every_method_of_pycoingecko_that_needs_no_history_works() {
     assert!(bitcoin["last_updated"].as_str().unwrap().ends_with('Z'));
     let page = got["page"].as_array().unwrap();
     assert_eq!(page.len(), 2);
-    let mut ids: Vec<&str> = coins.iter().map(|coin| coin["id"].as_str().unwrap()).collect();
+    let mut ids: Vec<&str> = coins
+        .iter()
+        .map(|coin| coin["id"].as_str().unwrap())
+        .collect();
     ids.sort_unstable();
-    assert_eq!((&page[0]["id"], &page[1]["id"]), (&json!(ids[2]), &json!(ids[3])));
+    assert_eq!(
+        (&page[0]["id"], &page[1]["id"]),
+        (&json!(ids[2]), &json!(ids[3]))
+    );
     assert_eq!(page[0]["sparkline_in_7d"], json!({"price": []}));
     assert!(page[0]["price_change_percentage_24h_in_currency"].is_number());
     assert_eq!(
@@ -169,6 +175,9 @@ async fn what_is_not_served_is_an_error_that_pycoingecko_understands() {
         ("chart", "prices of the past are not served here"),
     ] {
         let error = got[call].as_str();
-        assert!(error.unwrap_or_default().contains(message), "{call}: {error:?}");
+        assert!(
+            error.unwrap_or_default().contains(message),
+            "{call}: {error:?}"
+        );
     }
 }

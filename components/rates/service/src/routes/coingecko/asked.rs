@@ -27,32 +27,49 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Refusal> {
     }
 }
 
-/// The assets that `ids`, otherwise `names`, otherwise `symbols` ask for, each once; those that
-/// are not served are left out. None if none of the parameters is there.
+/// An asset that is asked for, and the name that it is answered under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named<'a> {
+    pub(super) name: String,
+    pub(super) asset: &'a Asset,
+}
+
+/// The assets that `ids`, otherwise `names`, otherwise `symbols` ask for, ordered by the names
+/// that they are answered under: the id, the name as it was given, the symbol in lower case.
+/// Those that are not served are left out. None if none of the parameters is there.
 ///
-/// A name or symbol that several assets share means the one of the highest rank, or with
-/// `include_tokens=all` each of them.
-pub(super) fn assets<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<Vec<&'a Asset>> {
-    let most = match query.first("include_tokens") {
-        Some("all") => usize::MAX,
-        _ => 1,
+/// A name or symbol that several assets share means the one of the highest rank. With
+/// `include_tokens=all` the others that have the symbol follow under their ids.
+pub(super) fn assets<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<Vec<Named<'a>>> {
+    let named = |name: &str, asset| Named {
+        name: name.to_owned(),
+        asset,
     };
-    let mut found: Vec<&Asset> = if let Some(ids) = given(query, "ids") {
-        list(ids).filter_map(|id| catalogue.by_id(id)).collect()
+    let mut found: Vec<Named<'a>> = if let Some(ids) = given(query, "ids") {
+        list(ids)
+            .filter_map(|id| catalogue.by_id(id))
+            .map(|asset| named(asset.id(), asset))
+            .collect()
     } else if let Some(names) = given(query, "names") {
+        let by_rank = |asset: &&Asset| asset.rank().unwrap_or(u32::MAX);
         list(names)
-            .flat_map(|name| {
-                let mut named: Vec<&Asset> = catalogue.by_name(name).collect();
-                named.sort_by_key(|asset| asset.rank().unwrap_or(u32::MAX));
-                named.into_iter().take(most)
-            })
+            .filter_map(|name| Some(named(name, catalogue.by_name(name).min_by_key(by_rank)?)))
             .collect()
     } else {
-        list(given(query, "symbols")?)
-            .flat_map(|symbol| catalogue.all_by_symbol(symbol).take(most))
-            .collect()
+        let most = match query.first("include_tokens") {
+            Some("all") => usize::MAX,
+            _ => 1,
+        };
+        let sharing = |symbol| {
+            let sharing = catalogue.all_by_symbol(symbol).take(most).enumerate();
+            sharing.map(move |(position, asset)| match position {
+                0 => named(&symbol.to_ascii_lowercase(), asset),
+                _ => named(asset.id(), asset),
+            })
+        };
+        list(given(query, "symbols")?).flat_map(sharing).collect()
     };
-    found.sort_by(|a, b| a.id().cmp(b.id()));
-    found.dedup_by(|a, b| a.id() == b.id());
+    found.sort_by(|a, b| a.name.cmp(&b.name));
+    found.dedup_by(|a, b| a.name == b.name);
     Some(found)
 }

@@ -1,6 +1,6 @@
 //! GET /coins/markets: coins with what is known of their markets, page by page.
 
-use super::asked::{assets, given, is_on, precision};
+use super::asked::{Named, assets, given, is_on, precision};
 use super::lists::name;
 use super::{Refusal, known_number, price};
 use crate::cache::Served;
@@ -70,7 +70,10 @@ impl<'a> Asked<'a> {
         let asked = given(query, "price_change_percentage").unwrap_or_default();
         let is_asked = |period: &&'static str| list(asked).any(|asked| asked == *period);
         Ok(Asked {
-            assets: assets(query, catalogue).unwrap_or_else(|| catalogue.assets().iter().collect()),
+            assets: match assets(query, catalogue) {
+                Some(named) => distinct(named),
+                None => catalogue.assets().iter().collect(),
+            },
             currency: catalogue
                 .currency(code.trim())
                 .ok_or_else(|| Refusal::bad("invalid vs_currency"))?,
@@ -99,6 +102,14 @@ impl<'a> Asked<'a> {
             self.periods.join(",")
         )
     }
+}
+
+/// Each asset once, whatever names it was asked by.
+fn distinct(named: Vec<Named<'_>>) -> Vec<&Asset> {
+    let mut assets: Vec<&Asset> = named.into_iter().map(|named| named.asset).collect();
+    assets.sort_by_key(|asset| asset.id());
+    assets.dedup_by_key(|asset| asset.id());
+    assets
 }
 
 /// A number from 1, or what it is without one that makes sense.
@@ -365,7 +376,7 @@ mod tests {
     #[test]
     fn coins_are_chosen_by_id_name_or_symbol() {
         assert_eq!(ids("ids=bitcoin,no-such-coin"), ["bitcoin"]);
-        assert_eq!(ids("names=tether"), ["tether"]);
+        assert_eq!(ids("names=tether,TETHER"), ["tether"]);
         assert_eq!(ids("symbols=ETH,sol"), ["ethereum", "solana"]);
         assert_eq!(ids("ids=no-such-coin").len(), 0);
     }

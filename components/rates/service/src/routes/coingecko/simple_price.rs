@@ -1,18 +1,18 @@
 //! GET /simple/price: what some coins cost in some currencies.
 
-use super::asked::{assets, given, is_on, precision};
+use super::asked::{Named, assets, given, is_on, precision};
 use super::{Refusal, known_number, number, price};
 use crate::cache::Served;
 use crate::rendered::Rendered;
 use crate::routes::asked::{list, oldest};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision};
+use edge_rates_quotes::{Board, Catalogue, Currency, Precision};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// What is asked for.
 pub(super) struct Asked<'a> {
-    assets: Vec<&'a Asset>,
+    assets: Vec<Named<'a>>,
     currencies: Vec<&'a Currency>,
     precision: Precision,
     has_market_cap: bool,
@@ -41,13 +41,16 @@ impl<'a> Asked<'a> {
 
     /// The same question has the same text, in whatever order it was put.
     fn canonical(&self) -> String {
-        let ids: Vec<&str> = self.assets.iter().map(|asset| asset.id()).collect();
+        let named = self.assets.iter();
+        let names: Vec<String> = named
+            .map(|named| format!("{}={}", named.name, named.asset.id()))
+            .collect();
         let mut codes: Vec<&str> = self.currencies.iter().map(|code| code.as_str()).collect();
         codes.sort_unstable();
         codes.dedup();
         format!(
             "simple/price/{}/{}?{}&{}&{}&{}&{}",
-            ids.join(","),
+            names.join(","),
             codes.join(","),
             self.precision,
             self.has_market_cap,
@@ -64,7 +67,7 @@ pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
     let body = serde_json::to_vec(&prices(board, asked)).unwrap_or_default();
     let is_stale = served.is_stale_with(oldest(
         board,
-        asked.assets.iter().copied(),
+        asked.assets.iter().map(|named| named.asset),
         asked.currencies.iter().copied(),
     ));
     served.render(&asked.canonical(), is_stale, body)
@@ -72,9 +75,9 @@ pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
 
 type Prices<'a> = BTreeMap<&'a str, BTreeMap<String, Option<Box<RawValue>>>>;
 
-fn prices<'a>(board: &Board, asked: &Asked<'a>) -> Prices<'a> {
+fn prices<'q>(board: &Board, asked: &'q Asked<'_>) -> Prices<'q> {
     let mut prices = Prices::new();
-    for asset in &asked.assets {
+    for Named { name, asset } in &asked.assets {
         let mut entry = BTreeMap::new();
         let mut updated = None;
         for currency in &asked.currencies {
@@ -82,13 +85,13 @@ fn prices<'a>(board: &Board, asked: &Asked<'a>) -> Prices<'a> {
                 continue;
             };
             let code = currency.as_str().to_ascii_lowercase();
-            for (name, is_asked, text) in [
+            for (figure, is_asked, text) in [
                 ("market_cap", asked.has_market_cap, &quote.market_cap),
                 ("24h_vol", asked.has_volume, &quote.volume_24h),
                 ("24h_change", asked.has_change, &quote.change_24h_pct),
             ] {
                 if is_asked {
-                    entry.insert(format!("{code}_{name}"), known_number(text.as_deref()));
+                    entry.insert(format!("{code}_{figure}"), known_number(text.as_deref()));
                 }
             }
             entry.insert(code, price(quote, asked.precision));
@@ -102,7 +105,7 @@ fn prices<'a>(board: &Board, asked: &Asked<'a>) -> Prices<'a> {
                 number(&updated.secs().to_string()),
             );
         }
-        prices.insert(asset.id(), entry);
+        prices.insert(name.as_str(), entry);
     }
     prices
 }
@@ -158,26 +161,31 @@ mod tests {
     }
 
     #[test]
-    fn coins_are_named_by_id_or_name_or_symbol() {
-        let btc = json!({"bitcoin": {"eur": 65223}});
-        for query in [
-            "ids=bitcoin",
-            "names=BITCOIN",
-            "symbols=btc",
-            "ids=%20bitcoin,",
+    fn a_coin_is_answered_under_what_it_was_asked_by() {
+        for (query, name) in [
+            ("ids=%20bitcoin,", "bitcoin"),
+            ("ids=BITCOIN", "bitcoin"),
+            ("names=Bitcoin", "Bitcoin"),
+            ("names=BITCOIN", "BITCOIN"),
+            ("symbols=btc", "btc"),
+            ("symbols=BTC,btc", "btc"),
         ] {
             let query = format!("{query}&vs_currencies=eur");
-            assert_eq!(answered(&query), btc, "{query}");
+            assert_eq!(answered(&query), json!({name: {"eur": 65223}}), "{query}");
         }
-        let both = "ids=bitcoin&names=usdc&symbols=usdc&vs_currencies=eur";
-        assert_eq!(answered(both), btc, "ids go before names and symbols");
-        let both = "names=Bitcoin&symbols=usdc&vs_currencies=eur";
-        assert_eq!(answered(both), btc, "names go before symbols");
+    }
+
+    #[test]
+    fn ids_go_before_names_and_names_before_symbols() {
+        let ids = "symbols=usdc&names=usdc&ids=bitcoin&vs_currencies=eur";
+        assert_eq!(answered(ids), json!({"bitcoin": {"eur": 65223}}));
+        let names = "symbols=usdc&names=Bitcoin&vs_currencies=eur";
+        assert_eq!(answered(names), json!({"Bitcoin": {"eur": 65223}}));
     }
 
     #[test]
     fn a_shared_symbol_means_the_highest_rank_or_all() {
-        let usdc = json!({"usd-coin": {"usd": 0.9998}});
+        let usdc = json!({"usdc": {"usd": 0.9998}});
         assert_eq!(answered("symbols=USDC&vs_currencies=usd"), usdc);
         assert_eq!(
             answered("symbols=USDC&vs_currencies=usd&include_tokens=top"),
@@ -185,7 +193,7 @@ mod tests {
         );
         assert_eq!(
             answered("symbols=USDC&vs_currencies=usd&include_tokens=all"),
-            json!({"usd-coin": {"usd": 0.9998}, BRIDGED: {"usd": 0.9991}})
+            json!({"usdc": {"usd": 0.9998}, BRIDGED: {"usd": 0.9991}})
         );
     }
 
@@ -202,9 +210,10 @@ mod tests {
             one,
             tag("vs_currencies=EUR,usd,usd&ids=bitcoin,usd-coin,bitcoin")
         );
-        assert_eq!(one, tag("symbols=btc,usdc&vs_currencies=eur,usd&x=y"));
+        assert_eq!(one, tag("ids=Bitcoin,usd-coin&vs_currencies=eur,usd&x=y"));
         for other in [
             "ids=usd-coin&vs_currencies=usd,eur",
+            "symbols=usdc,btc&vs_currencies=usd,eur",
             "ids=usd-coin,bitcoin&vs_currencies=usd",
             "ids=usd-coin,bitcoin&vs_currencies=usd,eur&include_market_cap=true",
             "ids=usd-coin,bitcoin&vs_currencies=usd,eur&include_24hr_vol=true",
