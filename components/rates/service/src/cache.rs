@@ -17,7 +17,7 @@ use edge_rates_kit::problem::Problem;
 use edge_rates_kit::series::CACHE_REQUESTS;
 use edge_rates_quotes::stored::{BOARD, Failure};
 use edge_rates_quotes::ticket::{ticket_key, ticket_prefix};
-use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness, plausibility};
+use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::StatusCode;
@@ -48,13 +48,6 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// Whether an answer has to be marked as stale: because the whole board is, or because the
-    /// oldest price in it was kept from an earlier one.
-    pub(crate) fn is_stale_with(&self, oldest: Option<Millis>) -> bool {
-        let fetched = self.board.fetched;
-        self.is_stale || oldest.is_some_and(|made| !plausibility::is_of_its_time(made, fetched))
-    }
-
     /// A JSON body made from this board. `canonical` identifies the question, so that equal
     /// questions have equal ETags; `is_stale` says whether the body says so.
     pub(crate) fn render(

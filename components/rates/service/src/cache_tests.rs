@@ -483,12 +483,8 @@ fn what_the_next_upstream_does_not_price_is_kept_and_ages() {
         kept = newer.keeping(&kept, fetched);
         let mut served = first.clone();
         served.board = Rc::new(kept.clone());
-        let oldest = kept.quotes()[0].updated;
-        assert_eq!(
-            served.is_stale_with(oldest),
-            round > 3,
-            "after {round} rounds"
-        );
+        let is_current = served.board.is_current(&kept.quotes()[0]);
+        assert_eq!(is_current, round <= 3, "after {round} rounds");
         assert_eq!(kept.quotes()[0].source.as_deref(), Some("first"));
     }
 }

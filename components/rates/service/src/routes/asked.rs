@@ -4,26 +4,10 @@ use super::number::Numbers;
 use crate::cache::Served;
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Millis, Precision, Quote, Rounding};
+use edge_rates_quotes::{Asset, Catalogue, Currency, Precision, Quote, Rounding};
 
 /// Most quote currencies that may be asked for at once.
 const MOST_CURRENCIES: usize = 10;
-
-/// The time of the oldest price among these assets in these currencies.
-pub(super) fn oldest<'a>(
-    board: &Board,
-    assets: impl IntoIterator<Item = &'a Asset>,
-    currencies: impl IntoIterator<Item = &'a Currency, IntoIter: Clone>,
-) -> Option<Millis> {
-    let currencies = currencies.into_iter();
-    let quotes = assets.into_iter().flat_map(|asset| {
-        let currencies = currencies.clone();
-        currencies.filter_map(move |currency| board.get(asset.id(), currency))
-    });
-    quotes
-        .map(|quote| quote.updated.unwrap_or(board.fetched))
-        .min()
-}
 
 /// Whether an answer that shows this quote has to be marked as stale: the whole board is, or the
 /// quote was kept from an earlier one, or stayed because the new one was not believed.

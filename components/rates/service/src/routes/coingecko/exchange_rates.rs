@@ -1,9 +1,9 @@
 //! GET /exchange_rates: what one bitcoin costs in each currency.
 
-use super::number;
+use super::{is_stale, number};
 use crate::cache::Served;
 use crate::rendered::Rendered;
-use edge_rates_quotes::{Catalogue, Denomination, Millis, Precision, Rounding, convert};
+use edge_rates_quotes::{Catalogue, Denomination, Precision, Rate, Rounding, convert};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -40,7 +40,7 @@ struct Entry<'a> {
 
 pub(super) fn render(catalogue: &&Catalogue, served: &Served) -> Rendered {
     let mut rates = Vec::new();
-    let mut oldest: Option<Millis> = None;
+    let mut shown = Vec::new();
     let (id, symbol) = BITCOIN;
     let has_bitcoin = catalogue.by_id(id).is_some();
     let has_its_currency = catalogue.currency(symbol).is_some();
@@ -57,8 +57,8 @@ pub(super) fn render(catalogue: &&Catalogue, served: &Served) -> Rendered {
         rates.push((symbol.to_ascii_lowercase(), entry));
     }
     for denomination in catalogue.denominations() {
-        if let Some((value, as_of)) = per_bitcoin(catalogue, served, denomination) {
-            oldest = Some(oldest.map_or(as_of, |oldest| oldest.min(as_of)));
+        if let Some((value, rate)) = per_bitcoin(catalogue, served, denomination) {
+            shown.push(rate);
             let entry = Entry {
                 name: denomination.name(),
                 unit: denomination.unit(),
@@ -74,15 +74,16 @@ pub(super) fn render(catalogue: &&Catalogue, served: &Served) -> Rendered {
     };
     // A struct of strings and numbers always serialises.
     let body = serde_json::to_vec(&body).unwrap_or_default();
-    served.render("exchange_rates", served.is_stale_with(oldest), body)
+    let is_stale = is_stale(served, shown.iter().flat_map(Rate::quotes));
+    served.render("exchange_rates", is_stale, body)
 }
 
-/// Units of a currency for one bitcoin, and the time of the oldest price in that.
+/// Units of a currency for one bitcoin, and the rate that they are.
 fn per_bitcoin(
     catalogue: &Catalogue,
     served: &Served,
     denomination: &Denomination,
-) -> Option<(Box<RawValue>, Millis)> {
+) -> Option<(Box<RawValue>, Rate)> {
     let (id, symbol) = BITCOIN;
     let symbol = match catalogue.by_id(id) {
         Some(bitcoin) => bitcoin.symbol(),
@@ -91,7 +92,7 @@ fn per_bitcoin(
     let code = denomination.currency().as_str();
     let rate = convert::rate(&served.board, catalogue, symbol, code).ok()?;
     let text = rate.text(Precision::Full, Rounding::HalfEven).ok()?;
-    Some((number(&text)?, rate.as_of))
+    Some((number(&text)?, rate))
 }
 
 #[cfg(test)]

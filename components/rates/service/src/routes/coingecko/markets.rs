@@ -2,10 +2,10 @@
 
 use super::asked::{Named, assets, given, is_on, precision};
 use super::lists::name;
-use super::{Refusal, known_number, price};
+use super::{Refusal, is_stale, known_number, price};
 use crate::cache::Served;
 use crate::rendered::Rendered;
-use crate::routes::asked::{list, oldest};
+use crate::routes::asked::list;
 use edge_rates_kit::answer::rfc3339_millis;
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Price, Quote};
@@ -124,11 +124,7 @@ type Row<'r> = (&'r Asset, Option<&'r Quote>);
 pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
     let board = &served.board;
     let rows = page(asked, board);
-    let is_stale = served.is_stale_with(oldest(
-        board,
-        rows.iter().map(|(asset, _)| *asset),
-        [asked.currency],
-    ));
+    let is_stale = is_stale(served, rows.iter().filter_map(|(_, quote)| *quote));
     let markets: Vec<Market<'_>> = rows
         .into_iter()
         .map(|(asset, quote)| market(asked, board, asset, quote))

@@ -175,6 +175,12 @@ impl Refusal {
     }
 }
 
+/// Whether an answer that shows these quotes is stale, or part of it.
+fn is_stale<'q>(served: &Served, shown: impl IntoIterator<Item = &'q Quote>) -> bool {
+    let mut shown = shown.into_iter();
+    served.is_stale || shown.any(|quote| super::asked::is_stale(served, quote))
+}
+
 /// A quote's price with the digits that are wanted; None if it can't be rounded.
 fn price(quote: &Quote, precision: Precision) -> Option<Box<RawValue>> {
     let text = convert::round_price(&quote.price, precision, Rounding::HalfEven).ok()?;

@@ -1,10 +1,10 @@
 //! GET /simple/price: what some coins cost in some currencies.
 
 use super::asked::{Named, assets, given, is_on, precision};
-use super::{Refusal, known_number, number, price};
+use super::{Refusal, is_stale, known_number, number, price};
 use crate::cache::Served;
 use crate::rendered::Rendered;
-use crate::routes::asked::{list, oldest};
+use crate::routes::asked::list;
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Board, Catalogue, Currency, Precision};
 use serde_json::value::RawValue;
@@ -65,11 +65,11 @@ pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
     let board = &served.board;
     // A map of numbers always serialises.
     let body = serde_json::to_vec(&prices(board, asked)).unwrap_or_default();
-    let is_stale = served.is_stale_with(oldest(
-        board,
-        asked.assets.iter().map(|named| named.asset),
-        asked.currencies.iter().copied(),
-    ));
+    let shown = asked.assets.iter().flat_map(|named| {
+        let quotes = asked.currencies.iter();
+        quotes.filter_map(|currency| board.get(named.asset.id(), currency))
+    });
+    let is_stale = is_stale(served, shown);
     served.render(&asked.canonical(), is_stale, body)
 }
 
