@@ -47,7 +47,9 @@ impl<'a> Route<'a> {
             ["v1", "convert"] => Route::Convert,
             ["v1", "symbols"] => Route::Symbols,
             ["v1", "currencies"] => Route::Currencies,
-            ["api", "v3", ref rest @ ..] => Route::CoinGecko(coingecko::Route::of(rest)),
+            ["api", "v3", ref rest @ ..] => {
+                coingecko::Route::of(rest).map_or(Route::Unknown, Route::CoinGecko)
+            }
             _ => Route::Unknown,
         }
     }

@@ -33,13 +33,14 @@ pub(super) enum Route {
     CoinsMarkets,
     /// A route of CoinGecko's that needs prices of the past.
     History,
-    Unknown,
+    /// Another one that is not served.
+    Elsewhere,
 }
 
 impl Route {
-    /// The route by what follows /api/v3 in its path.
-    pub(super) fn of(segments: &[&str]) -> Route {
-        match *segments {
+    /// The route by what follows /api/v3 in its path, if CoinGecko has it.
+    pub(super) fn of(segments: &[&str]) -> Option<Route> {
+        Some(match *segments {
             ["ping"] => Route::Ping,
             ["simple", "price"] => Route::SimplePrice,
             ["simple", "supported_vs_currencies"] => Route::SupportedVsCurrencies,
@@ -48,8 +49,9 @@ impl Route {
             ["coins", "markets"] => Route::CoinsMarkets,
             ["coins", _, "history" | "market_chart" | "ohlc"]
             | ["coins", _, "market_chart" | "ohlc", "range"] => Route::History,
-            _ => Route::Unknown,
-        }
+            ["coins" | "simple" | "search" | "exchanges" | "global", ..] => Route::Elsewhere,
+            _ => return None,
+        })
     }
 
     /// Its name in metrics.
@@ -61,15 +63,15 @@ impl Route {
             Route::ExchangeRates => "/api/v3/exchange_rates",
             Route::CoinsList => "/api/v3/coins/list",
             Route::CoinsMarkets => "/api/v3/coins/markets",
-            Route::History | Route::Unknown => "other",
+            Route::History | Route::Elsewhere => "other",
         }
     }
 
-    /// The answer to a route that there is not, whatever its method.
+    /// The answer to a route that is not served, whatever its method.
     pub(super) fn unserved(self) -> Option<Answer> {
         let message = match self {
             Route::History => "prices of the past are not served here",
-            Route::Unknown => "this route of the API is not served here",
+            Route::Elsewhere => "this route of the API is not served here",
             _ => return None,
         };
         Some(error(StatusCode::NOT_FOUND, message))
@@ -105,7 +107,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::CoinsMarkets => {
             priced(service, request, markets::Asked::read, markets::render).await
         }
-        Route::History | Route::Unknown => route
+        Route::History | Route::Elsewhere => route
             .unserved()
             .unwrap_or_else(|| error(StatusCode::NOT_FOUND, "not found")),
     }
@@ -222,7 +224,10 @@ mod tests {
                 "/api/v3/coins/bitcoin",
                 "this route of the API is not served here",
             ),
-            ("/api/v3", "this route of the API is not served here"),
+            (
+                "/api/v3/simple/token_price/ethereum",
+                "this route of the API is not served here",
+            ),
         ] {
             let answer = get(&service, path);
             assert_eq!(answer.status(), 404, "{path}");
