@@ -75,6 +75,14 @@ pub const UPSTREAM_DURATION: Family = Family {
     buckets_us: UPSTREAM_BUCKETS_US,
 };
 
+/// How often circuits changed.
+pub const CIRCUIT_TRANSITIONS: Family = Family {
+    name: "rates_circuit_transitions_total",
+    help: "Changes of an upstream's circuit, by what it became: closed, open or half_open.",
+    labels: &["provider", "state"],
+    buckets_us: &[],
+};
+
 /// All families that are counted in the store.
 pub const FAMILIES: &[&Family] = &[
     &HTTP_REQUESTS,
@@ -82,6 +90,7 @@ pub const FAMILIES: &[&Family] = &[
     &CACHE_REQUESTS,
     &UPSTREAM_REQUESTS,
     &UPSTREAM_DURATION,
+    &CIRCUIT_TRANSITIONS,
 ];
 
 /// One stored number of a family.

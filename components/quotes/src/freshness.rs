@@ -14,6 +14,12 @@ const MAX_AHEAD_MS: u64 = 120_000;
 /// The greatest −ln(u) there is for a u of 32 random bits is 32·ln 2, below this.
 const MAX_NEG_LN: u64 = 23;
 
+/// The most by which a refresh is early: a hundredth of the time that a board is fresh, and three
+/// seconds. With many requests the earliest draw of all decides, so that slow upstreams would be
+/// asked a minute early each time, and be asked more often than their monthly quota allows.
+const EARLY_SHARE: u64 = 100;
+const MAX_EARLY_MS: u64 = 3_000;
+
 /// ln 2 · 2^32, rounded.
 const LN_2: u128 = 2_977_044_472;
 
@@ -136,7 +142,8 @@ impl Policy {
 
 /// What may be done with the board of `head` at `now`. The uniformly random bits spread early
 /// refreshes (XFetch): with few requests the board falls due when its freshness ends, with many
-/// one of them finds it due a little earlier, the more so the longer a fetch takes.
+/// one of them finds it due a little earlier, the more so the longer a fetch takes, but by no
+/// more than three seconds.
 ///
 /// A clock that went back a little changes nothing: the board is fresh. One that is further
 /// ahead than two minutes would keep the board fresh for too long: it is due.
@@ -162,8 +169,12 @@ pub fn freshness(head: &Head, policy: &Policy, now: Millis, random: u32) -> Fres
 /// VLDB 2015) with β = 1: whether now − δ·ln(u) reaches the end of freshness.
 fn is_due_early(head: &Head, now: Millis, random: u32) -> bool {
     let left_ms = head.fresh_until.since(now);
-    // Spares most requests the logarithm.
-    if left_ms > head.cost_ms.saturating_mul(MAX_NEG_LN) {
+    // Spares most requests what follows.
+    if left_ms > MAX_EARLY_MS {
+        return false;
+    }
+    let most_ms = head.fresh_until.since(head.fetched) / EARLY_SHARE;
+    if left_ms > most_ms.min(head.cost_ms.saturating_mul(MAX_NEG_LN)) {
         return false;
     }
     let early = u128::from(head.cost_ms) * u128::from(neg_ln(random));
@@ -336,7 +347,7 @@ mod tests {
             let head = head(cost, jitter);
             let at = |now| freshness(&head, &policy(), now, random);
             prop_assert_eq!(at(head.fresh_until), Freshness::Due);
-            let earliest = head.fresh_until.saturating_sub(cost * 23 + 1);
+            let earliest = head.fresh_until.saturating_sub((cost * 23).min(3_000) + 1);
             prop_assert_eq!(at(earliest.max(FETCHED)), Freshness::Fresh);
         }
 

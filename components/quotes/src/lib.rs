@@ -8,16 +8,21 @@
 //!   that nobody prices are a [`cross`], for which currencies have [`reference`](mod@reference)
 //!   rates.
 //! - For how long: [`freshness`](mod@freshness), and the [`ticket`] that elects who refreshes.
+//! - How upstreams are treated: the circuit [`breaker`], their [`budget`] of calls, and the
+//!   [`absence`] of what they do not price; their [`standing`] is what people are shown.
 //! - What is answered: [`rate`] and [`convert`](fn@convert) on exact numbers, a [`Selection`] of
 //!   the board, and the [`etag`](mod@etag) of an answer.
 //!
 //! Values that exist are valid: text is checked where it becomes a type, and what comes out of
 //! the store is checked again. No binary fraction ever holds a price.
 
+pub mod absence;
 pub mod amount;
 pub mod asset;
 pub mod belief;
 pub mod board;
+pub mod breaker;
+pub mod budget;
 pub mod catalogue;
 pub mod consensus;
 pub mod convert;
@@ -39,6 +44,7 @@ pub mod reference;
 pub mod rounding;
 pub mod selection;
 mod spelling;
+pub mod standing;
 pub mod stored;
 pub mod ticket;
 pub mod version;
@@ -59,5 +65,5 @@ pub use quote::{Method, Quote, Told};
 pub use reference::ReferenceRate;
 pub use rounding::{Precision, PrecisionError, Rounding, RoundingError};
 pub use selection::Selection;
-pub use ticket::TicketKey;
+pub use ticket::Tickets;
 pub use version::Version;

@@ -1,38 +1,32 @@
-//! Single flight: the names of the counters that elect who refreshes the board.
+//! Single flight: the counters that elect who refreshes the board.
 //!
-//! Whoever increments a ticket's counter to 1 leads. Counting is the store's business; this is
-//! only about which counter it is.
+//! Time is cut into short windows, each with a counter. Whoever increments the counter of the
+//! present window to 1 leads, and goes on to hold the windows ahead for as long as it is at work;
+//! everybody else finds them taken. Once a leader is dead its windows run out, and the next who
+//! comes by finds one that is free. Who increments is the service's business.
+//!
+//! Windows are those of the wall clock. A leader holds them [`AHEAD_MS`] ahead and looks after that
+//! each [`RENEW_MS`], so a replica whose clock is ahead by up to the difference finds no free window
+//! while the leader lives; and after a leader's death the last of its windows ends within
+//! [`AHEAD_MS`] and [`WINDOW_MS`], later by as much as a replica's clock is behind.
 
 use crate::millis::Millis;
 use crate::version::Version;
-use std::fmt;
 
-/// How long a leader has before another is elected, in milliseconds.
-pub const WINDOW_MS: u64 = 10_000;
+/// Length of a window, in milliseconds.
+pub const WINDOW_MS: u64 = 1_000;
 
-/// The counter for one attempt to replace one version of a board.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct TicketKey {
-    text: String,
-    window_end: Millis,
-}
+/// How far ahead a leader holds windows, in milliseconds.
+pub const AHEAD_MS: u64 = 4_000;
 
-impl TicketKey {
-    /// The key in the store: `t/<board>/<version>/<window>`.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
+/// How often a leader takes the windows that have come within [`AHEAD_MS`], in milliseconds.
+pub const RENEW_MS: u64 = 1_000;
 
-    /// When the next window begins, and with it the next election.
-    pub fn window_end(&self) -> Millis {
-        self.window_end
-    }
-}
-
-impl fmt::Display for TicketKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
+/// The counters for replacing one version of a board.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tickets {
+    prefix: String,
+    start: Millis,
 }
 
 /// What the keys of all tickets of a board begin with, for the leader to delete old ones.
@@ -40,27 +34,44 @@ pub fn ticket_prefix(board: &str) -> String {
     format!("t/{board}/")
 }
 
-/// The ticket to take at `now` for replacing `version`, whose freshness ends at `expiry`.
-///
-/// Windows are ten seconds long and counted from `expiry`. All that is before it belongs to the
-/// first window: a window that ended there would elect a second leader while the one that
-/// started early is at work. Where no board is stored, the version is `0` and windows are those
-/// of absolute time.
-pub fn ticket_key(
-    board: &str,
-    version: Option<&Version>,
-    expiry: Millis,
-    now: Millis,
-) -> TicketKey {
-    let (version, start) = match version {
-        Some(version) => (version.to_string(), expiry),
-        None => ("0".to_owned(), Millis(0)),
-    };
-    let window = now.since(start) / WINDOW_MS;
-    let prefix = ticket_prefix(board);
-    TicketKey {
-        text: format!("{prefix}{version}/{window}"),
-        window_end: start.saturating_add((window + 1).saturating_mul(WINDOW_MS)),
+impl Tickets {
+    /// The tickets for replacing `version`, whose freshness ends at `expiry`.
+    ///
+    /// Windows are counted from `expiry`; all that is before it belongs to the first one. Where no
+    /// board is stored, the version is `0` and windows are those of absolute time.
+    pub fn new(board: &str, version: Option<&Version>, expiry: Millis) -> Tickets {
+        let prefix = ticket_prefix(board);
+        match version {
+            Some(version) => Tickets {
+                prefix: format!("{prefix}{version}/"),
+                start: expiry,
+            },
+            None => Tickets {
+                prefix: format!("{prefix}0/"),
+                start: Millis(0),
+            },
+        }
+    }
+
+    /// The window that `now` is in.
+    pub fn window(&self, now: Millis) -> u64 {
+        now.since(self.start) / WINDOW_MS
+    }
+
+    /// The last window that whoever leads at `now` holds.
+    pub fn last_held(&self, now: Millis) -> u64 {
+        self.window(now.saturating_add(AHEAD_MS))
+    }
+
+    /// The counter of a window: `t/<board>/<version>/<window>`.
+    pub fn key(&self, window: u64) -> String {
+        format!("{}{window}", self.prefix)
+    }
+
+    /// Whether this is the key of one of these tickets for a window that has not ended at `now`.
+    pub fn is_current(&self, key: &str, now: Millis) -> bool {
+        let window = key.strip_prefix(&self.prefix).and_then(|w| w.parse().ok());
+        window.is_some_and(|window: u64| window >= self.window(now))
     }
 }
 
@@ -71,52 +82,55 @@ mod tests {
 
     const EXPIRY: Millis = Millis(1_000_003);
 
-    fn at(now: u64) -> TicketKey {
+    fn tickets() -> Tickets {
         let version: Version = "k3".parse().unwrap();
-        ticket_key("main", Some(&version), EXPIRY, Millis(now))
+        Tickets::new("main", Some(&version), EXPIRY)
+    }
+
+    fn at(now: u64) -> String {
+        tickets().key(tickets().window(Millis(now)))
     }
 
     #[test]
     fn windows_are_counted_from_the_end_of_freshness() {
-        assert_eq!(at(1_000_003).as_str(), "t/main/k3/0");
-        assert_eq!(at(1_010_002).as_str(), "t/main/k3/0");
-        assert_eq!(at(1_010_003).as_str(), "t/main/k3/1");
-        assert_eq!(at(1_010_003).window_end(), Millis(1_020_003));
+        assert_eq!(at(1_000_003), "t/main/k3/0");
+        assert_eq!(at(1_001_002), "t/main/k3/0");
+        assert_eq!(at(1_001_003), "t/main/k3/1");
     }
 
     #[test]
     fn a_leader_that_started_early_has_no_rival_when_freshness_ends() {
         assert_eq!(at(990_000), at(1_000_003));
-        assert_eq!(at(0).window_end(), Millis(1_010_003));
     }
 
     #[test]
     fn without_a_board_windows_are_those_of_absolute_time() {
-        let ticket = ticket_key("main", None, EXPIRY, Millis(25_000));
-        assert_eq!(ticket.to_string(), "t/main/0/2");
-        assert_eq!(ticket.window_end(), Millis(30_000));
+        let tickets = Tickets::new("main", None, EXPIRY);
+        assert_eq!(tickets.key(tickets.window(Millis(25_000))), "t/main/0/25");
     }
 
     #[test]
     fn all_tickets_of_a_board_have_its_prefix() {
-        assert!(at(5).as_str().starts_with(&ticket_prefix("main")));
+        assert!(at(5).starts_with(&ticket_prefix("main")));
+    }
+
+    #[test]
+    fn a_ticket_is_current_until_its_window_ends() {
+        assert!(tickets().is_current("t/main/k3/1", Millis(1_002_002)));
+        assert!(!tickets().is_current("t/main/k3/1", Millis(1_002_003)));
+        for other in ["t/main/k2/9", "t/main/k3/", "t/main/k3/x", "b/main/head"] {
+            assert!(!tickets().is_current(other, EXPIRY), "{other}");
+        }
     }
 
     proptest! {
         #[test]
-        fn a_window_lasts_until_its_end_and_no_longer(now in 0_u64..u64::MAX / 2) {
-            let ticket = at(now);
-            let end = ticket.window_end().0;
-            prop_assert!(end > now);
-            prop_assert_eq!(&at(end - 1), &ticket);
-            prop_assert_ne!(at(end), ticket);
-        }
-
-        #[test]
         fn no_time_makes_it_panic(now: u64, expiry: u64, version: u64) {
             let version = Version::from(Millis(version));
-            ticket_key("main", Some(&version), Millis(expiry), Millis(now));
-            ticket_key("main", None, Millis(expiry), Millis(now));
+            for version in [None, Some(&version)] {
+                let tickets = Tickets::new("main", version, Millis(expiry));
+                prop_assert!(tickets.last_held(Millis(now)) >= tickets.window(Millis(now)));
+            }
         }
     }
 }

@@ -65,6 +65,7 @@ pub(crate) fn believe(told: Told, _last: Option<&Board>, _now: Millis) -> Option
 mod tests {
     use super::*;
     use crate::adapters::{Endpoint, Scope};
+    use edge_rates_quotes::budget::Limits;
     use edge_rates_quotes::{Currency, Price};
 
     const NOW: Millis = Millis(1_795_225_200_000);
@@ -93,6 +94,7 @@ mod tests {
                 },
                 scope: Scope::Market,
                 attribution: String::new(),
+                limits: Limits::default(),
             },
             quotes: quotes.collect(),
         }

@@ -3,6 +3,7 @@
 
 use crate::adapters::Adapters;
 use crate::believing::{self, Believed};
+use crate::lease::{self, Draw, Lease, Superseded};
 use crate::memo::{Held, Seen};
 use crate::refresh;
 use crate::rendered::{JSON, Rendered, State};
@@ -16,8 +17,10 @@ use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::series::CACHE_REQUESTS;
 use edge_rates_quotes::stored::{BOARD, Failure};
-use edge_rates_quotes::ticket::{ticket_key, ticket_prefix};
-use edge_rates_quotes::{Board, Freshness, Head, Millis, Version, etag, freshness};
+use edge_rates_quotes::ticket::{Tickets, ticket_prefix};
+use edge_rates_quotes::{
+    Board, Freshness, Head, Millis, Version, breaker, budget, etag, freshness,
+};
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::StatusCode;
@@ -224,8 +227,8 @@ async fn renew<W: Capabilities, A: Adapters + 'static>(
     if let Some(failure) = seen.hold_off(now) {
         return Ok(stale_on_error(held, failure, now));
     }
-    if elect(service, Some(&held.head), now).await {
-        let refreshed = start(service, Some(held.head.clone()));
+    if let Some(lease) = elect(service, Some(&held.head), now).await {
+        let refreshed = start(service, Some(held.head.clone()), lease);
         // Within the grace nobody waits. Where the last refresh failed, the next one is
         // likely to be slow, so nobody waits either.
         if is_past_grace && failure.is_none() {
@@ -282,8 +285,8 @@ async fn first_board<W: Capabilities, A: Adapters + 'static>(
         return Err(Unserved::HeldOff(failure.clone()));
     }
     let refused = seen.held.as_ref().map(|held| held.head.clone());
-    if elect(service, refused.as_ref(), now).await {
-        let refreshed = start(service, refused);
+    if let Some(lease) = elect(service, refused.as_ref(), now).await {
+        let refreshed = start(service, refused, lease);
         return match within(service, FIRST_PATIENCE, refreshed).await {
             Some(Ok(held)) => Ok(Served {
                 board: held.board,
@@ -317,83 +320,109 @@ async fn first_board<W: Capabilities, A: Adapters + 'static>(
     Err(Unserved::StillFetching)
 }
 
-/// Whether this request is the one that refreshes. One ticket is drawn per window of ten
-/// seconds, so that a leader that died is replaced. A refresh may take as long as a window, so
-/// whoever leads draws the next window's ticket too: nobody else leads before it has ended.
+/// The lease under which this request refreshes, if it is the one that does.
 async fn elect<W: Capabilities, A>(
     service: &Rc<Service<W, A>>,
     head: Option<&Head>,
     now: Millis,
-) -> bool {
+) -> Option<Lease> {
     if service.memo.is_leading() {
-        return false;
+        return None;
     }
-    let (present, next) = tickets(head, now);
-    if service.memo.has_lost(&present) {
-        return false;
+    let tickets = tickets(head, now);
+    if service.memo.has_lost(&tickets.key(tickets.window(now))) {
+        return None;
     }
-    match service.world.increment(&present, 1).await {
-        Ok(1) => matches!(service.world.increment(&next, 1).await, Ok(1) | Err(_)),
-        Ok(_) => {
-            service.memo.lose(present);
-            false
+    match lease::draw(&service.world, &tickets).await {
+        Draw::Won(lease) => Some(lease),
+        Draw::Lost(ticket) => {
+            service.memo.lose(ticket);
+            None
         }
-        // Without a working counter some must try, but not everybody at once.
-        Err(_) => service.world.bits().is_multiple_of(8),
+        Draw::Unknown => None,
     }
 }
 
-/// The tickets of the present window and of the next one.
-fn tickets(head: Option<&Head>, now: Millis) -> (String, String) {
+/// The tickets for replacing the board that has this head.
+fn tickets(head: Option<&Head>, now: Millis) -> Tickets {
     // A board from the future was stored by a clock that has gone back since; windows that
     // begin when it expires would not pass.
     let expiry = head
         .filter(|head| head.fetched <= now)
         .map_or(Millis(0), |head| head.fresh_until);
-    let version = head.map(|head| &head.version);
-    let present = ticket_key(BOARD, version, expiry, now);
-    let next = ticket_key(BOARD, version, expiry, present.window_end());
-    (present.to_string(), next.to_string())
+    Tickets::new(BOARD, head.map(|head| &head.version), expiry)
 }
 
 /// Starts the refresh of the board that has this head, in the background: it goes on even if
-/// the client that caused it gives up.
+/// the client that caused it gives up. Nothing is told if another leader took over.
 fn start<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     replaced: Option<Head>,
+    lease: Lease,
 ) -> oneshot::Receiver<Result<Held, Failure>> {
     let (told, outcome) = oneshot::channel();
     let leader = Rc::clone(service);
     leader.memo.set_leading(true);
     service.world.spawn(async move {
-        let result = lead(&leader, replaced.as_ref()).await;
+        let result = lead(&leader, replaced.as_ref(), lease).await;
         leader.memo.set_leading(false);
         leader.recorder.flush_soon(&leader.world);
-        // Nobody may be listening any more; the store has the result.
-        let _ = told.send(result);
+        if let Some(result) = result {
+            // Nobody may be listening any more; the store has the result.
+            let _ = told.send(result);
+        }
     });
     outcome
 }
 
+/// Refreshes within the time that a refresh may take, and for as long as the lease is held.
 async fn lead<W: Capabilities, A: Adapters>(
+    service: &Service<W, A>,
+    replaced: Option<&Head>,
+    mut lease: Lease,
+) -> Option<Result<Held, Failure>> {
+    let world = &service.world;
+    let work = pin!(refresh(service, replaced));
+    let superseded = pin!(lease.keep(world));
+    let late = pin!(world.sleep(refresh::REFRESH));
+    match select(work, select(superseded, late)).await {
+        Either::Left((result, _)) => Some(result),
+        Either::Right((Either::Left((Superseded, _)), _)) => {
+            log::warning(
+                json!({"event": "refresh given up", "detail": "another replica took over"}),
+            );
+            None
+        }
+        Either::Right((Either::Right(((), _)), _)) => {
+            let failure = refresh::failed(world.now(), "timeout");
+            service.memo.remember_failure(failure.clone());
+            Some(Err(failure))
+        }
+    }
+}
+
+async fn refresh<W: Capabilities, A: Adapters>(
     service: &Service<W, A>,
     replaced: Option<&Head>,
 ) -> Result<Held, Failure> {
     let world = &service.world;
-    // The election may have been won by an old view of the store. The tickets are left alone
-    // then: among them are those of whoever refreshes the present board.
-    let seen = service.memo.look(world).await.unwrap_or_default();
-    if let Some(held) = &seen.held
-        && Some(held.head.version) != replaced.map(|head| head.version)
-    {
-        return Ok(held.clone());
+    // The election may have been won by an old view of the store: the board was replaced
+    // meanwhile, or somebody tried in vain. The tickets are left alone then: among them are
+    // those of whoever refreshes the present board.
+    let seen = service.memo.look_closely(world).await.unwrap_or_default();
+    if let Some(held) = replacement(&seen, replaced) {
+        return Ok(held);
+    }
+    if let Some(failure) = seen.hold_off(world.now()) {
+        return Err(failure.clone());
     }
     let started = world.elapsed();
     let last = seen.held.as_ref().map(|held| &*held.board);
     let told = refresh::fetch(service, last).await;
     let now = world.now();
-    let believed = told
-        .and_then(|told| believing::believe(told, last, now).ok_or_else(|| refresh::no_price(now)));
+    let believed = told.and_then(|told| {
+        believing::believe(told, last, now).ok_or_else(|| refresh::failed(now, "no price"))
+    });
     let believed = match believed {
         Ok(believed) => believed,
         Err(failure) => {
@@ -401,19 +430,33 @@ async fn lead<W: Capabilities, A: Adapters>(
             if let Err(error) = stored::put_failure(world, &failure).await {
                 log::warning(json!({"event": "store failed", "detail": error.to_string()}));
             }
-            drop_tickets(world, replaced).await;
+            sweep(world, replaced).await;
             return Err(failure);
         }
     };
     let cost = world.elapsed().saturating_sub(started);
+    // This leader may have been asleep for longer than its lease. A board that was stored
+    // meanwhile stays.
+    let present = service.memo.look(world).await.unwrap_or_default();
+    if let Some(held) = replacement(&present, replaced) {
+        return Ok(held);
+    }
     let held = board_of(service, believed, seen.held.as_ref(), cost);
     service.memo.remember(world, held.clone());
     if let Err(error) = stored::put(world, &held.head, &held.board).await {
         // This instance can still answer from its memory.
         log::warning(json!({"event": "store failed", "detail": error.to_string()}));
     }
-    drop_tickets(world, replaced).await;
+    sweep(world, replaced).await;
     Ok(held)
+}
+
+/// What another leader has stored since the board that has the head `replaced`.
+fn replacement(seen: &Seen, replaced: Option<&Head>) -> Option<Held> {
+    let replaced = replaced.map(|head| head.version);
+    let held = seen.held.as_ref();
+    held.filter(|held| Some(held.head.version) != replaced)
+        .cloned()
 }
 
 fn board_of<W: Capabilities, A>(
@@ -442,16 +485,23 @@ fn board_of<W: Capabilities, A>(
     }
 }
 
-/// Removes the tickets of past windows and earlier versions, and the next window's, which the
-/// leader held while it was at work. The present one stays drawn.
-async fn drop_tickets<W: Capabilities>(world: &W, replaced: Option<&Head>) {
-    let (present, _) = tickets(replaced, world.now());
+/// Removes counters that elect and count nothing more: tickets of earlier boards and windows, and
+/// those ahead, which the leader held while it was at work; of upstreams what their windows have
+/// passed by. The present ticket stays drawn.
+async fn sweep<W: Capabilities>(world: &W, replaced: Option<&Head>) {
+    let now = world.now();
+    let tickets = tickets(replaced, now);
+    let present = tickets.key(tickets.window(now));
     let prefix = ticket_prefix(BOARD);
     let Ok(keys) = world.keys().await else {
         return;
     };
     for key in keys {
-        if key.starts_with(&prefix) && key != present {
+        let is_past = match key.starts_with(&prefix) {
+            true => key != present,
+            false => breaker::is_past(&key, now) || budget::is_past(&key, now),
+        };
+        if is_past {
             // One that can't be deleted now goes with the next refresh.
             let _ = world.delete(&key).await;
         }

@@ -2,17 +2,26 @@
 //! they are given: in the sandbox that is Spin's, in tests and benchmarks a native one.
 //!
 //! A request is parsed by its route in [`routes`], asks `cache` for the current board, and is
-//! answered from it, or from what `rendered` has kept of an earlier answer. The cache refreshes the board when it is due (`refresh`), by way of
-//! the provider adapters ([`adapters`]).
+//! answered from it, or from what `rendered` has kept of an earlier answer. When the board is due,
+//! one instance of all leads (`lease`) and refreshes it (`refresh`): it asks upstreams (`asking`) by
+//! way of the provider adapters ([`adapters`]), as far as their circuits and budgets allow
+//! (`gate`), and makes prices of what they tell (`believing`).
 
 pub mod adapters;
+mod asking;
 mod believing;
 mod cache;
 #[cfg(test)]
 mod cache_tests;
+mod gate;
+mod lease;
+#[cfg(test)]
+mod lease_model;
 mod lists;
 mod memo;
 mod refresh;
+#[cfg(test)]
+mod refresh_tests;
 mod rendered;
 #[cfg(test)]
 mod route_tests;

@@ -85,17 +85,36 @@ impl Memo {
         }
     }
 
-    /// What the store holds now, or what this instance knows better.
+    /// What the store holds now, or what this instance knows better. While the board is fresh
+    /// nobody asks how the last refresh went.
     pub(crate) async fn look<W: Store + Clock>(&self, world: &W) -> Result<Rc<Seen>, StoreError> {
         let head = stored::head(world).await?;
         let is_fresh = head
             .as_ref()
             .is_some_and(|head| world.now() < head.fresh_until);
-        // While the board is fresh nobody asks how the last refresh went.
         let failure = match is_fresh {
             true => None,
             false => stored::failure(world).await?,
         };
+        self.see(world, head, failure).await
+    }
+
+    /// The same, with how the last refresh went in any case.
+    pub(crate) async fn look_closely<W: Store + Clock>(
+        &self,
+        world: &W,
+    ) -> Result<Rc<Seen>, StoreError> {
+        let head = stored::head(world).await?;
+        let failure = stored::failure(world).await?;
+        self.see(world, head, failure).await
+    }
+
+    async fn see<W: Store + Clock>(
+        &self,
+        world: &W,
+        head: Option<Head>,
+        failure: Option<Failure>,
+    ) -> Result<Rc<Seen>, StoreError> {
         let known = Rc::clone(&self.seen.borrow());
         let held = match (head, &known.held) {
             (Some(head), Some(held)) if held.head.version == head.version => Some(Held {

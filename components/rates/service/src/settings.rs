@@ -3,6 +3,7 @@
 use crate::adapters::{Endpoint, Provider, Scope};
 use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::variables::{VariableError, Variables};
+use edge_rates_quotes::budget::Limits;
 use edge_rates_quotes::{Catalogue, Policy};
 
 /// One upstream to try.
@@ -16,6 +17,27 @@ pub struct Upstream {
     pub(crate) scope: Scope,
     /// What its terms ask to be shown.
     pub(crate) attribution: String,
+    /// How often it may be asked.
+    pub(crate) limits: Limits,
+}
+
+/// How many upstreams a price rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// On the first that tells it: upstreams are asked one after another for what is missing.
+    Fallback,
+    /// On all that tell it: all are asked at once.
+    Quorum,
+}
+
+impl Mode {
+    /// Its name in settings and answers.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Mode::Fallback => "fallback",
+            Mode::Quorum => "quorum",
+        }
+    }
 }
 
 /// Everything that can be set.
@@ -27,6 +49,8 @@ pub struct Settings {
     pub(crate) policy: Policy,
     /// What downstream caches are told.
     pub(crate) cache_times: CacheTimes,
+    /// How many upstreams a price rests on.
+    pub(crate) mode: Mode,
     /// Upstreams in the order in which they are tried.
     pub(crate) upstreams: Vec<Upstream>,
     /// Shown as the source instead of the upstream's name.
@@ -63,6 +87,7 @@ impl Settings {
                 seconds(policy.refuse_ms),
             ),
             policy,
+            mode: mode(world).await?,
             upstreams: upstreams(world, known).await?,
             source_name: Some(source_name).filter(|name| !name.is_empty()),
         })
@@ -85,6 +110,57 @@ async fn millis<W: Variables>(world: &W, name: &str) -> Result<u64, VariableErro
     Ok(seconds.saturating_mul(1000))
 }
 
+/// `price_mode`, which is `fallback` unless it is set.
+async fn mode<W: Variables>(world: &W) -> Result<Mode, VariableError> {
+    let text = world.variable("price_mode").await.unwrap_or_default();
+    match text.trim() {
+        "" | "fallback" => Ok(Mode::Fallback),
+        "quorum" => Ok(Mode::Quorum),
+        other => Err(wrong(
+            "price_mode",
+            &format!("`{other}` is no mode; use `fallback` or `quorum`"),
+        )),
+    }
+}
+
+/// `<provider>_per_minute` and `<provider>_per_month`, or what the provider's terms allow.
+async fn limits<W: Variables>(
+    world: &W,
+    provider: &Provider,
+    has_key: bool,
+) -> Result<Limits, VariableError> {
+    let quota = provider.quota;
+    let per_minute = match has_key {
+        true => quota.per_minute_with_key.or(quota.per_minute),
+        false => quota.per_minute,
+    };
+    Ok(Limits {
+        per_minute: limit(world, provider, "per_minute").await?.or(per_minute),
+        per_month: limit(world, provider, "per_month")
+            .await?
+            .or(quota.per_month),
+    })
+}
+
+async fn limit<W: Variables>(
+    world: &W,
+    provider: &Provider,
+    span: &str,
+) -> Result<Option<u32>, VariableError> {
+    let name = format!("{}_{span}", provider.id);
+    // Not every provider has the variable: its adapter may be somebody else's.
+    let text = world.variable(&name).await.unwrap_or_default();
+    match text.trim() {
+        "" => Ok(None),
+        text => text.parse().map(Some).map_err(|_| {
+            wrong(
+                &name,
+                &format!("`{text}` is no whole number of calls; leave it empty for the provider's own limit"),
+            )
+        }),
+    }
+}
+
 async fn upstreams<W: Variables>(
     world: &W,
     known: &[Provider],
@@ -102,9 +178,11 @@ async fn upstreams<W: Variables>(
         if upstreams.iter().any(|upstream| upstream.id == id) {
             return Err(wrong("providers", &format!("`{id}` stands there twice")));
         }
+        let endpoint = endpoint(world, provider).await?;
         upstreams.push(Upstream {
             id: id.to_owned(),
-            endpoint: endpoint(world, provider).await?,
+            limits: limits(world, provider, endpoint.api_key.is_some()).await?,
+            endpoint,
             scope: provider.scope,
             attribution: provider.attribution.clone(),
         });

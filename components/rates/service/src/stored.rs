@@ -1,7 +1,10 @@
 //! The board in the store: a small head that is read often, a body that is read once per
-//! version, and the failure of the last refresh.
+//! version, and the failure of the last refresh. And what is known of each upstream.
 
 use edge_rates_kit::store::{Store, StoreError};
+use edge_rates_quotes::absence::{Absences, absence_key};
+use edge_rates_quotes::breaker::{Open, circuit_key};
+use edge_rates_quotes::standing::{Standing, standing_key};
 use edge_rates_quotes::stored::{BODY_KEY, FAILURE_KEY, Failure, HEAD_KEY};
 use edge_rates_quotes::{Board, Head};
 
@@ -34,4 +37,61 @@ pub(crate) async fn put<W: Store>(world: &W, head: &Head, board: &Board) -> Resu
 /// Notes that a refresh failed, so that nobody repeats it at once.
 pub(crate) async fn put_failure<W: Store>(world: &W, failure: &Failure) -> Result<(), StoreError> {
     world.set(FAILURE_KEY, &failure.encode()).await
+}
+
+/// The state of an upstream's circuit; None is closed.
+pub(crate) async fn circuit<W: Store>(
+    world: &W,
+    provider: &str,
+) -> Result<Option<Open>, StoreError> {
+    let bytes = world.get(&circuit_key(provider)).await?;
+    Ok(bytes.and_then(|bytes| Open::decode(&bytes)))
+}
+
+/// Opens an upstream's circuit for everybody.
+pub(crate) async fn open_circuit<W: Store>(
+    world: &W,
+    provider: &str,
+    open: &Open,
+) -> Result<(), StoreError> {
+    world.set(&circuit_key(provider), &open.encode()).await
+}
+
+/// Closes an upstream's circuit for everybody.
+pub(crate) async fn close_circuit<W: Store>(world: &W, provider: &str) -> Result<(), StoreError> {
+    world.delete(&circuit_key(provider)).await
+}
+
+/// What an upstream is known not to price.
+pub(crate) async fn absences<W: Store>(world: &W, provider: &str) -> Result<Absences, StoreError> {
+    let bytes = world.get(&absence_key(provider)).await?;
+    let absences = bytes.and_then(|bytes| Absences::decode(&bytes));
+    Ok(absences.unwrap_or_default())
+}
+
+/// Notes what an upstream does not price.
+pub(crate) async fn put_absences<W: Store>(
+    world: &W,
+    provider: &str,
+    absences: &Absences,
+) -> Result<(), StoreError> {
+    world.set(&absence_key(provider), &absences.encode()).await
+}
+
+/// How an upstream did the last time.
+pub(crate) async fn standing<W: Store>(
+    world: &W,
+    provider: &str,
+) -> Result<Option<Standing>, StoreError> {
+    let bytes = world.get(&standing_key(provider)).await?;
+    Ok(bytes.and_then(|bytes| Standing::decode(&bytes)))
+}
+
+/// Notes how an upstream did.
+pub(crate) async fn put_standing<W: Store>(
+    world: &W,
+    provider: &str,
+    standing: &Standing,
+) -> Result<(), StoreError> {
+    world.set(&standing_key(provider), &standing.encode()).await
 }
