@@ -4,11 +4,12 @@ use crate::verdict;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::log;
-use edge_rates_kit::store::Store;
+use edge_rates_kit::store::{Store, StoreError};
+use edge_rates_quotes::breaker::{CIRCUIT_PREFIX, Open, stage};
 use edge_rates_quotes::stored::{FAILURE_KEY, Failure, HEAD_KEY};
 use edge_rates_quotes::{Head, Millis};
 use futures::future::{Either, select};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -31,9 +32,10 @@ pub(crate) async fn ready<W: Store + Clock>(world: &W) -> Answer {
 pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
     let head = read(world, HEAD_KEY, HEALTH_DEADLINE).await;
     let failure = read(world, FAILURE_KEY, HEALTH_DEADLINE).await;
-    let (head, failure) = match (head, failure) {
-        (Ok(head), Ok(failure)) => (head, failure),
-        (Err(reason), _) | (_, Err(reason)) => {
+    let circuits = in_time(world, circuits(world), HEALTH_DEADLINE).await;
+    let (head, failure, circuits) = match (head, failure, circuits) {
+        (Ok(head), Ok(failure), Ok(circuits)) => (head, failure, circuits),
+        (Err(reason), _, _) | (_, Err(reason), _) | (_, _, Err(reason)) => {
             log::warning(json!({"event": "store failed", "detail": reason}));
             let body = json!({
                 "status": "degraded",
@@ -61,6 +63,7 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
             "store": {"status": "ok"},
             "board": board(head.as_ref(), now),
             "upstream": upstream(failure.as_ref()),
+            "circuits": circuits,
         },
     });
     verdict(true, body.to_string())
@@ -99,6 +102,30 @@ fn upstream(failure: Option<&Failure>) -> Value {
     }
 }
 
+/// The circuits that are not closed. One that is open is no reason to be degraded: others give
+/// the prices meanwhile.
+async fn circuits<W: Store + Clock>(world: &W) -> Result<Value, StoreError> {
+    let mut not_closed = Map::new();
+    for key in world.keys().await? {
+        let Some(provider) = key.strip_prefix(CIRCUIT_PREFIX) else {
+            continue;
+        };
+        let open = world.get(&key).await?;
+        if let Some(open) = open.and_then(|bytes| Open::decode(&bytes)) {
+            let circuit = json!({
+                "state": stage(Some(&open), world.now()).as_str(),
+                "reason": open.reason.as_str(),
+                "until": rfc3339(open.until),
+            });
+            not_closed.insert(provider.to_owned(), circuit);
+        }
+    }
+    Ok(json!({
+        "status": if not_closed.is_empty() { "closed" } else { "open" },
+        "not_closed": not_closed,
+    }))
+}
+
 fn retry_soon(mut answer: Answer) -> Answer {
     answer.set("retry-after", "1");
     answer
@@ -110,9 +137,16 @@ async fn read<W: Store + Clock>(
     key: &str,
     deadline: Duration,
 ) -> Result<Option<Vec<u8>>, String> {
-    let reading = pin!(world.get(key));
-    let waiting = pin!(world.sleep(deadline));
-    match select(reading, waiting).await {
+    in_time(world, world.get(key), deadline).await
+}
+
+/// What the store says, if it says it within `deadline`.
+async fn in_time<W: Clock, T>(
+    world: &W,
+    asking: impl Future<Output = Result<T, StoreError>>,
+    deadline: Duration,
+) -> Result<T, String> {
+    match select(pin!(asking), pin!(world.sleep(deadline))).await {
         Either::Left((result, _)) => result.map_err(|error| error.to_string()),
         Either::Right(((), _)) => Err(format!(
             "the store did not answer within {} ms",
@@ -125,8 +159,8 @@ async fn read<W: Store + Clock>(
 mod tests {
     use super::*;
     use edge_rates_kit::fake::World;
-    use edge_rates_kit::store::StoreError;
     use edge_rates_quotes::Policy;
+    use edge_rates_quotes::breaker::Reason;
     use futures::executor::block_on;
 
     fn body(answer: &Answer) -> Value {
@@ -263,5 +297,26 @@ mod tests {
         let body = body(&block_on(health(&world)));
         assert_eq!(body["status"], "degraded");
         assert_eq!(body["checks"]["board"]["status"], "refused");
+    }
+
+    #[test]
+    fn circuits_that_are_not_closed_are_named() {
+        let world = World::new();
+        store_board(&world);
+        let healthy = body(&block_on(health(&world)));
+        assert_eq!(healthy["checks"]["circuits"]["status"], "closed");
+        let open = Open {
+            since: world.now(),
+            until: world.now().saturating_add(60_000),
+            reason: Reason::RateLimited,
+            status: Some(429),
+        };
+        block_on(world.set("c/coingecko", &open.encode())).unwrap();
+        let body = body(&block_on(health(&world)));
+        assert_eq!(body["status"], "ok", "others give the prices");
+        let circuit = &body["checks"]["circuits"]["not_closed"]["coingecko"];
+        assert_eq!(circuit["state"], "open");
+        assert_eq!(circuit["reason"], "rate_limited");
+        assert_eq!(circuit["until"], "2026-11-21T01:41:00Z");
     }
 }

@@ -1,7 +1,8 @@
 //! Turns counters into Prometheus' text format 0.0.4.
 
-use crate::reading::{Cells, Series};
+use crate::reading::{Cells, Series, Upstream};
 use edge_rates_kit::series::{FAMILIES, Family};
+use edge_rates_quotes::breaker::Stage;
 use edge_rates_quotes::{Head, Millis};
 use prometheus::TextEncoder;
 use prometheus::proto::{
@@ -48,6 +49,48 @@ pub(crate) fn board_age(head: &Head, now: Millis) -> MetricFamily {
         Vec::new(),
         seconds,
     )
+}
+
+/// What may be done with each upstream: 0 closed, 1 open, 2 half-open.
+pub(crate) fn circuits(upstreams: &[Upstream]) -> Option<MetricFamily> {
+    let metrics = upstreams.iter().map(|upstream| {
+        let value = match upstream.stage {
+            Stage::Closed => 0.0,
+            Stage::Open => 1.0,
+            Stage::HalfOpen => 2.0,
+        };
+        gauge_metric(vec![label("provider", &upstream.id)], value)
+    });
+    gauges(
+        "rates_circuit_state",
+        "Circuit of an upstream: 0 closed, 1 open, 2 half-open.",
+        metrics.collect(),
+    )
+}
+
+/// How many calls each upstream's budget has left.
+pub(crate) fn budgets(upstreams: &[Upstream]) -> Option<MetricFamily> {
+    let metrics = upstreams.iter().flat_map(|upstream| {
+        let left = upstream.left.iter();
+        left.map(|(span, left)| {
+            let labels = vec![
+                label("provider", &upstream.id),
+                label("window", span.as_str()),
+            ];
+            gauge_metric(labels, *left as f64)
+        })
+    });
+    gauges(
+        "rates_upstream_budget_remaining",
+        "Calls to an upstream that its budget leaves, in this minute and this month.",
+        metrics.collect(),
+    )
+}
+
+/// A family of gauges, if there are any.
+fn gauges(name: &str, help: &str, metrics: Vec<Metric>) -> Option<MetricFamily> {
+    let is_empty = metrics.is_empty();
+    (!is_empty).then(|| of(name, help, MetricType::GAUGE, metrics))
 }
 
 /// The text of `families`.
@@ -97,11 +140,20 @@ fn histogram(family: &Family, series: &Series) -> Histogram {
 }
 
 fn gauge(name: &str, help: &str, labels: Vec<LabelPair>, value: f64) -> MetricFamily {
+    of(
+        name,
+        help,
+        MetricType::GAUGE,
+        vec![gauge_metric(labels, value)],
+    )
+}
+
+fn gauge_metric(labels: Vec<LabelPair>, value: f64) -> Metric {
     let mut gauge = Gauge::default();
     gauge.set_value(value);
     let mut metric = Metric::from_label(labels);
     metric.set_gauge(gauge);
-    of(name, help, MetricType::GAUGE, vec![metric])
+    metric
 }
 
 fn of(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {

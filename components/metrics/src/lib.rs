@@ -56,9 +56,10 @@ async fn metrics<W: Store + Clock + Variables>(
     let scope = scope(world, request).await?;
     let cells = reading::cells(world, &scope).await;
     let head = reading::head(world).await;
-    let (cells, head) = match (cells, head) {
-        (Ok(cells), Ok(head)) => (cells, head),
-        (Err(_), _) | (_, Err(_)) => {
+    let upstreams = reading::upstreams(world).await;
+    let (cells, head, upstreams) = match (cells, head, upstreams) {
+        (Ok(cells), Ok(head), Ok(upstreams)) => (cells, head, upstreams),
+        (Err(_), _, _) | (_, Err(_), _) | (_, _, Err(_)) => {
             return Err(Problem::unavailable(
                 "The store that holds the counters can't be read at the moment; try again.".into(),
                 5,
@@ -70,6 +71,8 @@ async fn metrics<W: Store + Clock + Variables>(
     let mut families = exposition::counted(&cells);
     families.push(exposition::build_info(env!("CARGO_PKG_VERSION"), commit));
     families.extend(head.map(|head| exposition::board_age(&head, world.now())));
+    families.extend(exposition::circuits(&upstreams));
+    families.extend(exposition::budgets(&upstreams));
     let text = exposition::encode(&families).map_err(Problem::misconfigured)?;
     let mut answer = Answer::new(StatusCode::OK).with_body(text);
     answer.set("content-type", "text/plain; version=0.0.4; charset=utf-8");

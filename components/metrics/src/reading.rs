@@ -1,8 +1,12 @@
 //! Reads the counters back from the store.
 
+use edge_rates_kit::clock::Clock;
 use edge_rates_kit::series::{Cell, Family, parse_cell_key, replica_prefix};
 use edge_rates_kit::store::{Store, StoreError};
 use edge_rates_quotes::Head;
+use edge_rates_quotes::breaker::{Open, Stage, circuit_key, stage};
+use edge_rates_quotes::budget::{Span, Window};
+use edge_rates_quotes::standing::{STANDING_PREFIX, Standing};
 use edge_rates_quotes::stored::HEAD_KEY;
 use std::collections::BTreeMap;
 
@@ -61,6 +65,49 @@ fn counter<'a>(key: &'a str, scope: &Scope) -> Option<(&'static Family, Vec<&'a 
     parse_cell_key(rest)
 }
 
+/// What the deployment remembers of one upstream.
+#[derive(Debug)]
+pub(crate) struct Upstream {
+    /// Its name: `coingecko`.
+    pub(crate) id: String,
+    /// What may be done with it.
+    pub(crate) stage: Stage,
+    /// Calls that may still be made, in each span that has a limit.
+    pub(crate) left: Vec<(Span, u64)>,
+}
+
+/// Every upstream that was ever asked, by name.
+pub(crate) async fn upstreams<W: Store + Clock>(world: &W) -> Result<Vec<Upstream>, StoreError> {
+    let mut keys = world.keys().await?;
+    keys.retain(|key| key.starts_with(STANDING_PREFIX));
+    keys.sort_unstable();
+    let mut upstreams = Vec::with_capacity(keys.len());
+    for key in keys {
+        let standing = world.get(&key).await?;
+        let Some(standing) = standing.and_then(|bytes| Standing::decode(&bytes)) else {
+            continue;
+        };
+        let id = key.strip_prefix(STANDING_PREFIX).unwrap_or(&key);
+        let open = world.get(&circuit_key(id)).await?;
+        let open = open.and_then(|bytes| Open::decode(&bytes));
+        let now = world.now();
+        let mut left = Vec::new();
+        for span in Span::ALL {
+            if let Some(limit) = standing.limits().within(span) {
+                let made = world.increment(&Window::of(span, now).key(id), 0).await?;
+                let made = u64::try_from(made).unwrap_or(0);
+                left.push((span, u64::from(limit).saturating_sub(made)));
+            }
+        }
+        upstreams.push(Upstream {
+            id: id.to_owned(),
+            stage: stage(open.as_ref(), now),
+            left,
+        });
+    }
+    Ok(upstreams)
+}
+
 /// The stored board's head, if there is a board.
 pub(crate) async fn head<W: Store>(world: &W) -> Result<Option<Head>, StoreError> {
     let bytes = world.get(HEAD_KEY).await?;
@@ -73,6 +120,7 @@ mod tests {
     use edge_rates_kit::fake::World;
     use edge_rates_kit::recorder::Recorder;
     use edge_rates_kit::series::{HTTP_DURATION, HTTP_REQUESTS};
+    use edge_rates_quotes::breaker::Reason;
     use futures::executor::block_on;
     use std::time::Duration;
 
@@ -110,5 +158,37 @@ mod tests {
         let world = World::new();
         block_on(world.set("b/main/head", b"not a counter")).unwrap();
         assert!(block_on(cells(&world, &Scope::App)).unwrap().is_empty());
+    }
+
+    #[test]
+    fn an_upstream_has_its_circuit_and_what_is_left_of_its_budget() {
+        let world = World::new();
+        let standing = Standing {
+            asked: world.now(),
+            outcome: "ok".into(),
+            status: Some(200),
+            succeeded: Some(world.now()),
+            per_minute: Some(8),
+            per_month: None,
+        };
+        block_on(world.set("p/coingecko", &standing.encode())).unwrap();
+        let open = Open {
+            since: world.now(),
+            until: world.now().saturating_add(60_000),
+            reason: Reason::RateLimited,
+            status: Some(429),
+        };
+        block_on(world.set("c/coingecko", &open.encode())).unwrap();
+        let minute = Window::of(Span::Minute, world.now()).key("coingecko");
+        block_on(world.increment(&minute, 3)).unwrap();
+        let upstreams = block_on(upstreams(&world)).unwrap();
+        assert_eq!(upstreams.len(), 1);
+        assert_eq!(upstreams[0].id, "coingecko");
+        assert_eq!(upstreams[0].stage, Stage::Open);
+        assert_eq!(upstreams[0].left, [(Span::Minute, 5)]);
+        world.advance(Duration::from_secs(60));
+        let later = block_on(super::upstreams(&world)).unwrap();
+        assert_eq!(later[0].stage, Stage::HalfOpen);
+        assert_eq!(later[0].left, [(Span::Minute, 8)]);
     }
 }

@@ -75,7 +75,10 @@ pub(crate) async fn ask<W: Capabilities, A: Adapters>(
     let pairs: Vec<Pair> = wanted
         .iter()
         .filter(|pair| !absences.has(&pair.asset, &pair.quote, asked_at))
-        .cloned()
+        .map(|pair| Pair {
+            code: code(service, upstream, &pair.asset),
+            ..pair.clone()
+        })
         .collect();
     if pairs.is_empty() {
         return Asked::Nothing;
@@ -129,6 +132,12 @@ pub(crate) async fn ask<W: Capabilities, A: Adapters>(
         Ok((quotes, _)) => Asked::Heard(quotes),
         Err(refusal) => Asked::InVain(refusal, retry_from),
     }
+}
+
+/// What this upstream calls an asset, where that is not its symbol.
+fn code<W, A>(service: &Service<W, A>, upstream: &Upstream, asset: &str) -> Option<String> {
+    let asset = service.settings.catalogue.by_id(asset)?;
+    asset.code(&upstream.id).map(str::to_owned)
 }
 
 fn warn(upstream: &Upstream, refusal: &Refusal) {

@@ -3,6 +3,7 @@
 use crate::lists::Lists;
 use crate::memo::Memo;
 use crate::rendered::Shelf;
+use crate::routes::providers::Listing;
 use crate::settings::Settings;
 use edge_rates_kit::recorder::Recorder;
 use std::rc::Rc;
@@ -17,6 +18,7 @@ pub struct Service<W, A> {
     pub(crate) memo: Memo,
     pub(crate) shelf: Shelf,
     pub(crate) lists: Lists,
+    pub(crate) listing: Listing,
 }
 
 impl<W, A> Service<W, A> {
@@ -30,6 +32,7 @@ impl<W, A> Service<W, A> {
             memo: Memo::default(),
             shelf: Shelf::default(),
             lists: Lists::default(),
+            listing: Listing::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod csv;
 mod currencies;
 mod number;
 mod pair;
+pub(crate) mod providers;
 mod rates;
 mod symbols;
 #[cfg(test)]
@@ -34,6 +35,7 @@ enum Route<'a> {
     Convert,
     Symbols,
     Currencies,
+    Providers,
     CoinGecko(coingecko::Route),
     Unknown,
 }
@@ -50,6 +52,7 @@ impl<'a> Route<'a> {
             ["api", "v3", ref rest @ ..] => {
                 coingecko::Route::of(rest).map_or(Route::Unknown, Route::CoinGecko)
             }
+            ["v1", "providers"] => Route::Providers,
             _ => Route::Unknown,
         }
     }
@@ -64,6 +67,7 @@ impl<'a> Route<'a> {
             Route::Symbols => "/v1/symbols",
             Route::Currencies => "/v1/currencies",
             Route::CoinGecko(route) => route.name(),
+            Route::Providers => "/v1/providers",
             Route::Unknown => "other",
         }
     }
@@ -104,6 +108,7 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::Convert => convert::answer(service, request).await,
         Route::Symbols => symbols::answer(service, request),
         Route::Currencies => currencies::answer(service, request),
+        Route::Providers => providers::answer(service, request).await,
         Route::CoinGecko(route) => Ok(coingecko::answer(service, request, route).await),
         Route::Unknown => Err(Problem::unknown_path(request.path())),
     };
