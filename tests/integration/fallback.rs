@@ -91,7 +91,14 @@ async fn the_order_is_a_setting() {
     let app = App::with(&[("providers", "kraken,coingecko")]).await;
     let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
     assert_eq!(body["source"], "kraken");
-    assert_eq!(app.market.calls(Provider::CoinGecko), 0);
+    // What the first does not price is asked of the second.
+    let body = app
+        .get("/v1/rates/USDC/JPY")
+        .await
+        .expect_status(200)
+        .json();
+    assert_eq!(body["source"], "coingecko");
+    assert_eq!(app.market.calls(Provider::CoinGecko), 1);
 }
 
 #[tokio::test]
