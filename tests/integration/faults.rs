@@ -8,7 +8,10 @@ use std::time::{Duration, Instant};
 /// Faults after which the upstream's answer can still be used: it is late, or in a form that a
 /// correct client reads.
 fn leaves_a_usable_answer(fault: &Fault) -> bool {
-    matches!(fault, Fault::Delay(_) | Fault::Scientific)
+    matches!(
+        fault,
+        Fault::Delay(_) | Fault::Scientific | Fault::Mislabelled
+    )
 }
 
 async fn app_with_one_upstream() -> App {
