@@ -148,6 +148,27 @@ bench-packages:
 	command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || missing="$$missing nginx-light"
 	$(call INSTALL,The bench needs wrk and compares with nginx)
 
+# Fuzzing needs a nightly compiler and cargo-fuzz, and libFuzzer a C++ compiler. What it finds to
+# be worth keeping stays in target/fuzz; tests/fuzz/corpus has the answers that it starts from.
+SECONDS ?= 60
+FUZZED ?= coingecko coinbase kraken binance bitpin frankfurter
+
+.PHONY: fuzz
+fuzz: setup ## Feed every adapter broken answers, each for SECONDS=60
+	@command -v c++ >/dev/null || { echo "A C++ compiler is missing: install g++ or clang (Debian: apt-get install g++)" >&2; exit 1; }
+	rustup toolchain list | grep -q '^nightly' || { echo "The nightly compiler is missing: rustup toolchain install nightly --profile minimal" >&2; exit 1; }
+	export PATH="$$PWD/target/tools/bin:$$PATH"
+	command -v cargo-fuzz >/dev/null || cargo install -q cargo-fuzz --version 0.13.2 --locked --root target/tools
+	for adapter in $(FUZZED); do
+	    echo "Fuzzing $$adapter for $(SECONDS) s …"
+	    found=$$PWD/target/fuzz/found/$$adapter
+	    mkdir -p "$$found"
+	    cargo +nightly fuzz run --fuzz-dir tests/fuzz --target-dir target/fuzz/build "$$adapter" \
+	        "$$found" tests/fuzz/corpus/"$$adapter" -- -max_total_time=$(SECONDS) -max_len=16384 \
+	        -dict=tests/fuzz/json.dict -print_final_stats=1 -verbosity=0 2>&1 |
+	        sed '/Recommended dictionary/,/End of recommended dictionary/d'
+	done
+
 .PHONY: lint
 lint: setup ## Check the format, and clippy with warnings denied
 	@cargo fmt --all --check

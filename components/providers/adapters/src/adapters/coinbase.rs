@@ -94,8 +94,9 @@ impl Adapter for Coinbase {
     }
 }
 
-/// What the pair's asset is called there, if it is asked for.
+/// What the pair's asset is called there, if it is asked for. The toman has no code that it knows.
 fn traded(pair: &Pair) -> Option<&str> {
+    (pair.quote != "IRT").then_some(())?;
     let ticker = tickers::ticker(pair)?;
     (pair.code.is_some() || TRADED.contains(&ticker)).then_some(ticker)
 }
