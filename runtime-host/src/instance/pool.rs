@@ -1,6 +1,11 @@
-//! The warm instances of one component on one core, and which of them gets a request: the one
-//! that was used last and has room. A request that finds none gets a new instance, unless there
-//! are instances that only cannot take it this very moment: then it waits for whichever is ready
+//! The warm instances of one component on one core, and the one queue that they take requests
+//! from. Of those that have room, the one that was used last is called; it takes what waits, one
+//! request after the other, and only when it is full of requests that are not answered yet the
+//! next one is called, or made. So there are as many instances as there are guests that wait for
+//! something, not as many as connections: with 1,024 of those and a guest that answers at once
+//! that is one or two per core in place of 32.
+//!
+//! Where instances only cannot take a request this very moment, it waits for whichever is ready
 //! first, and for a new one if that takes too long. Everything here happens on one thread; the
 //! locks are never waited for.
 
@@ -152,34 +157,34 @@ impl Pool {
 
     /// Gives a request to an instance, or lets it wait for one.
     fn dispatch(self: &Arc<Self>, job: Job) {
+        self.waiting().push_back(job);
+        self.call();
+    }
+
+    /// Sees to it that an instance takes what waits.
+    fn call(self: &Arc<Self>) {
         while let Some(seat) = self.last_open() {
             if seat.state().has_room() {
-                if !seat.leave(job) {
-                    self.close(&seat);
-                }
-                return;
+                return seat.instance.wake();
             }
             self.close(&seat);
         }
         if self.held_up.load(Ordering::Relaxed) == 0 {
-            return self.start(job);
+            return self.start();
         }
-        self.waiting().push_back(job);
         if !self.is_growing.swap(true, Ordering::Relaxed) {
             tokio::spawn(grow(Arc::downgrade(self)));
         }
     }
 
-    /// Starts an instance with its first request. Requests that come while it is being made can
+    /// Starts an instance, which takes what waits. Requests that come while it is being made can
     /// wait for it.
-    fn start(self: &Arc<Self>, job: Job) {
+    fn start(self: &Arc<Self>) {
         let seat = Arc::new(Seat::new(
             self.component.max_reuse(&self.limits),
             self.limits.max_instance_concurrent_reuse_count,
         ));
-        if seat.leave(job) {
-            self.list(&seat);
-        }
+        self.list(&seat);
         tokio::spawn(runner::run(Occupied {
             pool: Arc::clone(self),
             seat,
@@ -190,9 +195,24 @@ impl Pool {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The request that has waited longest, if its client still waits too.
+    /// The request that has waited longest, of those whose clients still wait too.
     fn next_waiting(&self) -> Option<Job> {
-        first_awaited(&mut self.waiting())
+        let mut waiting = self.waiting();
+        loop {
+            let job = waiting.pop_front()?;
+            if !job.answer.is_canceled() {
+                return Some(job);
+            }
+        }
+    }
+
+    /// Whether requests wait whose clients wait too.
+    fn has_waiting(&self) -> bool {
+        let mut waiting = self.waiting();
+        while waiting.front().is_some_and(|job| job.answer.is_canceled()) {
+            waiting.pop_front();
+        }
+        !waiting.is_empty()
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Seat>>> {
@@ -220,16 +240,6 @@ impl Pool {
     }
 }
 
-/// The first request whose client still waits; those before it are dropped.
-fn first_awaited(waiting: &mut VecDeque<Job>) -> Option<Job> {
-    loop {
-        let job = waiting.pop_front()?;
-        if !job.answer.is_canceled() {
-            return Some(job);
-        }
-    }
-}
-
 /// Starts an instance whenever requests wait and no instance takes one for too long, until none
 /// waits. Where instances do take them, there is mostly just more work than the core can do, and
 /// more instances would not help; but where they wait long all the same, the instances wait too.
@@ -240,7 +250,7 @@ async fn grow(pool: Weak<Pool>) {
         let Some(pool) = pool.upgrade() else {
             return;
         };
-        if pool.waiting().is_empty() {
+        if !pool.has_waiting() {
             pool.is_growing.store(false, Ordering::Relaxed);
             return;
         }
@@ -250,21 +260,17 @@ async fn grow(pool: Weak<Pool>) {
         if are_taken && first.is_none_or(|waited| waited < LONG) {
             continue;
         }
-        if let Some(job) = pool.next_waiting() {
-            pool.start(job);
-        }
+        pool.start();
     }
 }
 
-/// The place of one instance in its pool: requests are left here for it.
+/// The place of one instance in its pool.
 struct Seat {
     state: Mutex<SeatState>,
     instance: AtomicWaker,
 }
 
 struct SeatState {
-    /// Requests left for this very instance.
-    waiting: VecDeque<Job>,
     /// Requests taken and not yet answered.
     in_flight: usize,
     /// Requests taken so far.
@@ -282,11 +288,7 @@ struct SeatState {
 
 impl SeatState {
     fn has_room(&self) -> bool {
-        let waiting = self.waiting.len();
-        !self.held_up
-            && !self.is_retired()
-            && self.in_flight + waiting < self.max_in_flight
-            && self.taken + waiting < self.max_taken
+        !self.held_up && !self.is_retired() && self.in_flight < self.max_in_flight
     }
 
     fn is_retired(&self) -> bool {
@@ -298,7 +300,6 @@ impl Seat {
     fn new(max_taken: usize, max_in_flight: usize) -> Self {
         Self {
             state: Mutex::new(SeatState {
-                waiting: VecDeque::new(),
                 in_flight: 0,
                 taken: 0,
                 max_taken,
@@ -314,19 +315,9 @@ impl Seat {
     fn state(&self) -> MutexGuard<'_, SeatState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Leaves a request for the instance. Gives whether there is room for another one.
-    fn leave(&self, job: Job) -> bool {
-        let mut state = self.state();
-        state.waiting.push_back(job);
-        let has_room = state.has_room();
-        drop(state);
-        self.instance.wake();
-        has_room
-    }
 }
 
-/// A seat with its instance. When it is dropped, requests that still wait go elsewhere.
+/// A seat with its instance. When it is dropped, others are called to what still waits.
 pub(super) struct Occupied {
     pool: Arc<Pool>,
     seat: Arc<Seat>,
@@ -342,17 +333,14 @@ impl Occupied {
         self.seat.instance.register(waker);
     }
 
-    /// The next request for the instance, if it has room.
+    /// The next request, if the instance has room.
     pub(super) fn take(&self) -> Option<Job> {
         let mut state = self.seat.state();
         self.set_held_up(&mut state, false);
         if state.is_retired() || state.in_flight >= state.max_in_flight {
             return None;
         }
-        let job = match first_awaited(&mut state.waiting) {
-            Some(job) => job,
-            None => self.pool.next_waiting()?,
-        };
+        let job = self.pool.next_waiting()?;
         state.in_flight += 1;
         state.taken += 1;
         self.pool.taken.fetch_add(1, Ordering::Relaxed);
@@ -386,44 +374,53 @@ impl Occupied {
         self.seat.state().is_retired()
     }
 
-    /// Whether requests wait that the instance could take.
-    pub(super) fn has_waiting(&self) -> bool {
-        let state = self.seat.state();
-        !state.waiting.is_empty() || (state.has_room() && !self.pool.waiting().is_empty())
+    /// Whether requests wait, for whichever instance.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.pool.has_waiting()
     }
 
-    /// After a turn in which the instance has taken nothing: if there was something to take, it
-    /// is held up, and what was left for it waits for any other.
-    pub(super) fn give_up_waiting(&self) {
+    /// After a turn: whether the instance takes more of what waits in its next one. If it is held
+    /// up, which shows by its having taken nothing in this turn, or if it is full, others are
+    /// called.
+    pub(super) fn goes_on(&self, has_taken: bool) -> bool {
+        let is_awaited = self.pool.has_waiting();
         let mut state = self.seat.state();
-        let could_take = state.has_room() && !self.pool.waiting().is_empty();
-        if state.waiting.is_empty() && !could_take {
-            return;
+        let could_take = is_awaited && state.has_room();
+        if could_take && !has_taken {
+            self.set_held_up(&mut state, true);
         }
-        self.set_held_up(&mut state, true);
-        let left = std::mem::take(&mut state.waiting);
+        let has_room = state.has_room();
         drop(state);
-        self.move_elsewhere(left);
-    }
-
-    /// After a turn: if the instance has room, it is open to more.
-    pub(super) fn open_if_room(&self) {
         self.pool.list(&self.seat);
+        if is_awaited && !has_room {
+            self.pool.call();
+        }
+        could_take && has_taken
     }
 
-    /// Fails what waits because there will be no instance.
-    pub(super) fn fail_waiting(&self, failure: impl Fn() -> Failure) {
+    /// Fails the first of the requests that wait, as far as `concerned` says so of the times when
+    /// they came, because there will be no instance for them.
+    pub(super) fn fail_waiting(
+        &self,
+        concerned: impl Fn(Instant) -> bool,
+        failure: impl Fn() -> Failure,
+    ) {
         self.retire();
-        let waiting = std::mem::take(&mut self.seat.state().waiting);
-        for job in waiting {
-            job.fail(failure());
+        loop {
+            let first = self
+                .pool
+                .waiting()
+                .pop_front_if(|job| concerned(job.arrived));
+            match first {
+                Some(job) => job.fail(failure()),
+                None => return,
+            }
         }
     }
 
-    fn move_elsewhere(&self, jobs: VecDeque<Job>) {
-        for job in jobs {
-            self.pool.dispatch(job);
-        }
+    /// When the request came that has waited longest.
+    pub(super) fn first_arrived(&self) -> Option<Instant> {
+        self.pool.waiting().front().map(|job| job.arrived)
     }
 }
 
@@ -433,16 +430,11 @@ impl Drop for Occupied {
         self.pool.close(&self.seat);
         let mut state = self.seat.state();
         self.set_held_up(&mut state, false);
-        let left = std::mem::take(&mut state.waiting);
         drop(state);
-        // A core that has stopped has nowhere to move them to.
-        if self
-            .pool
-            .core
-            .upgrade()
-            .is_some_and(|core| core.is_running())
-        {
-            self.move_elsewhere(left);
+        // On a core that has stopped there is nobody to call.
+        let core = self.pool.core.upgrade();
+        if self.pool.has_waiting() && core.is_some_and(|core| core.is_running()) {
+            self.pool.call();
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Runs one instance for as long as it lives: takes the requests that are left for it, has the
+//! Runs one instance for as long as it lives: takes requests from its pool's queue, has the
 //! guest answer them, several at once, lets it finish what it does after its answers, and ends
 //! it when its time is up.
 //!
@@ -44,11 +44,12 @@ struct Stopped;
 
 /// Makes an instance and runs it to its end.
 pub(super) async fn run(seat: Occupied) {
+    let began = Instant::now();
     let watch = Arc::new(Watch::default());
     let (mut store, proxy) = match instantiate_in_turn(&seat, &watch).await {
         Ok(instance) => instance,
         Err(error) => {
-            report_unstarted(&seat, error);
+            report_unstarted(&seat, began, error);
             return;
         }
     };
@@ -67,20 +68,21 @@ pub(super) async fn run(seat: Occupied) {
     }
 }
 
-/// Makes an instance as soon as there is room for one. Instances that still do something after
-/// their answers take room too, but mostly not for long.
+/// Makes an instance as soon as there is room for one, if requests still wait for it then.
+/// Instances that still do something after their answers take room too, but mostly not for long.
 async fn instantiate_in_turn(
     seat: &Occupied,
     watch: &Arc<Watch>,
 ) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
-    let end = Instant::now() + ROOM_WAIT;
     loop {
-        match instantiate(seat, watch).await {
-            Err(error) if error.is::<PoolConcurrencyLimitError>() && Instant::now() < end => {
-                sleep(ROOM_STEP).await;
-            }
-            made => return made,
+        let made = instantiate(seat, watch).await;
+        let is_full = matches!(&made, Err(error) if error.is::<PoolConcurrencyLimitError>());
+        let first = seat.first_arrived();
+        if is_full && first.is_some_and(|arrived| arrived.elapsed() < ROOM_WAIT) {
+            sleep(ROOM_STEP).await;
+            continue;
         }
+        return made;
     }
 }
 
@@ -99,18 +101,24 @@ async fn instantiate(
     Ok((store, proxy))
 }
 
-fn report_unstarted(seat: &Occupied, error: wasmtime::Error) {
+/// Fails the requests that this instance was to serve; those that came after it `began` get
+/// another try.
+fn report_unstarted(seat: &Occupied, began: Instant, error: wasmtime::Error) {
     if error.is::<PoolConcurrencyLimitError>() {
-        return seat.fail_waiting(|| Failure::NoInstance);
+        return seat.fail_waiting(
+            |arrived| arrived.elapsed() >= ROOM_WAIT,
+            || Failure::NoInstance,
+        );
     }
+    let in_time = |arrived: Instant| arrived <= began;
     match error.downcast::<Failure>() {
-        Ok(Failure::StartTimeout) => seat.fail_waiting(|| Failure::StartTimeout),
-        Ok(_) => seat.fail_waiting(|| Failure::InstanceEnded),
+        Ok(Failure::StartTimeout) => seat.fail_waiting(in_time, || Failure::StartTimeout),
+        Ok(_) => seat.fail_waiting(in_time, || Failure::InstanceEnded),
         Err(error) => {
             let id = &seat.pool().component.id;
             tracing::error!("component `{id}` cannot be instantiated: {error:#}");
             let error = Arc::new(error);
-            seat.fail_waiting(|| Failure::Unstarted(Arc::clone(&error)));
+            seat.fail_waiting(in_time, || Failure::Unstarted(Arc::clone(&error)));
         }
     }
 }
@@ -139,22 +147,20 @@ async fn drive(
     poll_fn(|cx| {
         seat.wake_by(cx.waker());
         let start = Instant::now();
+        let mut has_taken_last = false;
         for _ in 0..REQUESTS_PER_TURN {
             progress.may_take.store(true, Ordering::Relaxed);
             if let Poll::Ready(ended) = serving.as_mut().poll(cx) {
                 return Poll::Ready(ended.flatten());
             }
-            let has_taken = !progress.may_take.load(Ordering::Relaxed);
-            if !has_taken {
-                seat.give_up_waiting();
+            has_taken_last = !progress.may_take.load(Ordering::Relaxed);
+            if !has_taken_last || !seat.is_awaited() {
                 break;
             }
         }
-        let has_more = seat.has_waiting();
-        if has_more {
+        if seat.goes_on(has_taken_last) {
             cx.waker().wake_by_ref();
         }
-        seat.open_if_room();
         let turn = start.elapsed();
         let (activity, since) = progress.activity();
         match (expiration.poll(cx, activity, since, turn), activity) {
