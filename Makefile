@@ -117,7 +117,7 @@ BENCH_ARGS ?=
 MINUTES ?= 10
 
 .PHONY: bench
-bench: bench-build ## Measure everything beside its peers (40 minutes)
+bench: bench-build ## Measure everything beside its peers (20 minutes)
 	@target/release/bench full $(BENCH_ARGS)
 
 .PHONY: bench-quick

@@ -82,7 +82,7 @@ impl Arguments {
     fn effort(&self) -> Effort {
         let (rounds, seconds) = match self.kind {
             Kind::Quick => (3, 1),
-            _ => (5, 2),
+            _ => (4, 1),
         };
         Effort {
             rounds: self.rounds.unwrap_or(rounds).max(1),

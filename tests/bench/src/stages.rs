@@ -215,13 +215,29 @@ impl Stages<'_> {
         stop(contenders).await
     }
 
-    /// What limits, counting and logs cost.
+    /// What limits, counting and logs cost. These are differences of some percent, and where a
+    /// process happens to lie in memory makes as much: so the servers are started anew for each
+    /// round.
     async fn limits(&self, run: &mut Run) -> Result<()> {
         if !self.launcher.programs.host_has_no_limits {
             return Ok(());
         }
         let seed = Seed::board(Size::Small)?;
-        let app = self.app(&seed, &[]);
+        let loads = product(&[route::PAIR], &[64]);
+        for anew in 0..run.effort.rounds {
+            let mut contenders = self.with_and_without_limits(&seed).await?;
+            if !anew.is_multiple_of(2) {
+                contenders.reverse();
+            }
+            run.measure("limits", &mut contenders, &loads, twice(run.effort))
+                .await?;
+            stop(contenders).await?;
+        }
+        Ok(())
+    }
+
+    async fn with_and_without_limits(&self, seed: &Seed) -> Result<Vec<Contender>> {
+        let app = self.app(seed, &[]);
         let host = self.launcher.host(names::HOST, &app, &PLAIN).await?;
         let options = HostOptions {
             arguments: &["--no-limits"],
@@ -234,7 +250,7 @@ impl Stages<'_> {
         ];
         if self.can_stop_counting()? {
             let uncounted = [(names::COUNTING.to_owned(), "false".to_owned())];
-            let app = self.app(&seed, &uncounted);
+            let app = self.app(seed, &uncounted);
             let options = HostOptions {
                 arguments: &["--no-limits", "--quiet"],
                 log: Some("off"),
@@ -243,10 +259,7 @@ impl Stages<'_> {
             let server = self.launcher.host(names::BARE_APP, &app, &options).await?;
             contenders.push(Contender::new(names::BARE_APP, Role::Ours, server));
         }
-        let loads = product(&[route::PAIR], &[64]);
-        run.measure("limits", &mut contenders, &loads, run.effort)
-            .await?;
-        stop(contenders).await
+        Ok(contenders)
     }
 
     /// An instance for each request.
@@ -275,7 +288,7 @@ impl Stages<'_> {
         stop(contenders).await
     }
 
-    /// Boards of several sizes.
+    /// Boards of several sizes; the servers are started anew for each round, as for the limits.
     async fn boards(&self, run: &mut Run) -> Result<()> {
         let sizes: &[(&'static str, Size)] = match self.scope {
             Scope::Full => &[
@@ -288,25 +301,31 @@ impl Stages<'_> {
                 (names::LARGE_BOARD, Size::Large),
             ],
         };
-        let mut contenders = Vec::new();
-        for (name, size) in sizes {
-            let seed = Seed::board(*size)?;
-            let app = self.app(&seed, &[]);
-            let server = self.launcher.host(name, &app, &PLAIN);
-            contenders.push(Contender {
-                // They are to answer differently.
-                is_compared: false,
-                ..Contender::new(name, Role::Ours, server.await?)
-            });
-        }
         let routes: &[Route] = match self.scope {
             Scope::Full => &[route::PAIR, route::BOARD],
             Scope::Quick => &[route::PAIR],
         };
         let loads = product(routes, &[64]);
-        run.measure("boards", &mut contenders, &loads, run.effort)
-            .await?;
-        stop(contenders).await
+        for anew in 0..run.effort.rounds {
+            let mut contenders = Vec::new();
+            for (name, size) in sizes {
+                let seed = Seed::board(*size)?;
+                let app = self.app(&seed, &[]);
+                let server = self.launcher.host(name, &app, &PLAIN);
+                contenders.push(Contender {
+                    // They are to answer differently.
+                    is_compared: false,
+                    ..Contender::new(name, Role::Ours, server.await?)
+                });
+            }
+            if !anew.is_multiple_of(2) {
+                contenders.reverse();
+            }
+            run.measure("boards", &mut contenders, &loads, twice(run.effort))
+                .await?;
+            stop(contenders).await?;
+        }
+        Ok(())
     }
 
     /// One worker thread and two.
@@ -433,6 +452,14 @@ pub(crate) fn only_component(manifest: &Path) -> Result<PathBuf> {
     match sources.next().map(|component| component.source) {
         Some(Source::File(path)) => Ok(path),
         _ => bail!("{} names no file of a component", manifest.display()),
+    }
+}
+
+/// As long as before, but each cell only twice: once in each order.
+fn twice(effort: Effort) -> Effort {
+    Effort {
+        rounds: 2,
+        ..effort
     }
 }
 
