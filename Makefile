@@ -106,10 +106,17 @@ packages:
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 
+# What has tests. Guests are built for them, by themselves.
+TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
+
 .PHONY: test
-test: build guests packages ## Run every test: unit, property and integration
-	@cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) --doc
-	cargo test $(NATIVE) --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) --lib --bins --tests
+test: components guests packages ## Run every test: unit, property and integration
+	@echo "Building the host and the tests (some minutes the first time) …"
+	# The host together with the tests, although it could be built by itself: tests ask more of
+	# some libraries, and with other features those would all be built twice.
+	cargo build $(NATIVE) $(TESTED) --bins --tests
+	cargo test $(NATIVE) $(TESTED) --doc
+	cargo test $(NATIVE) $(TESTED) --lib --bins --tests
 
 # Speed is measured on what ships, and beside whatever peers are on the PATH (spin, wasmtime).
 # `make bench BENCH_ARGS='--rounds 9 --spin /opt/spin'` changes how; `bench --help` lists it all.
