@@ -1,5 +1,6 @@
 //! An answer: status, headers, body, and what the request's conditions make of it.
 
+use crate::coding::{Coding, etag_of_form, etags_of_forms};
 use crate::request::Request;
 use bytes::Bytes;
 use edge_rates_quotes::Millis;
@@ -70,6 +71,14 @@ impl Answer {
         }
     }
 
+    /// Says that the body is in this coding.
+    pub fn set_coding(&mut self, coding: Coding) {
+        self.set("content-encoding", coding.name());
+        if let Some(etag) = self.header("etag") {
+            self.set("etag", etag_of_form(etag, coding));
+        }
+    }
+
     /// Sets the validators that conditional requests are held against.
     pub fn set_validators(&mut self, validators: &Validators) {
         self.set("etag", validators.etag.clone());
@@ -101,9 +110,18 @@ impl Answer {
     #[must_use]
     pub fn for_request(mut self, request: &Request) -> Answer {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-        if is_read && self.status == StatusCode::OK && self.is_unchanged(request) {
+        let unchanged = match is_read && self.status == StatusCode::OK {
+            true => self.unchanged(request),
+            false => None,
+        };
+        if let Some(unchanged) = unchanged {
             self.status = StatusCode::NOT_MODIFIED;
-            self.headers.retain(|(name, _)| *name != "content-type");
+            self.headers
+                .retain(|(name, _)| !matches!(*name, "content-type" | "content-encoding"));
+            if let Unchanged::Form(etag) = unchanged {
+                // What the client has, and may go on using.
+                self.set("etag", etag);
+            }
             self.body = Bytes::new();
         } else if self.status != StatusCode::NO_CONTENT {
             self.set("content-length", self.body.len().to_string());
@@ -116,27 +134,37 @@ impl Answer {
         self
     }
 
-    /// RFC 9110 §13.2.2: If-None-Match decides where it is present, If-Modified-Since otherwise.
-    fn is_unchanged(&self, request: &Request) -> bool {
-        let Some(etag) = self.header("etag") else {
-            return false;
-        };
-        if let Some(condition) = request.header("if-none-match") {
-            return if_none_match(&condition, etag);
+    /// Whether the client has this answer already, in whatever coding. RFC 9110 §13.2.2:
+    /// If-None-Match decides where it is present, If-Modified-Since otherwise.
+    fn unchanged(&self, request: &Request) -> Option<Unchanged> {
+        let etag = self.header("etag")?;
+        if let Some(condition) = request.list("if-none-match") {
+            if if_none_match(&condition, etag) {
+                return Some(Unchanged::Same);
+            }
+            let mut forms = etags_of_forms(etag);
+            return forms
+                .find(|form| if_none_match(&condition, form))
+                .map(Unchanged::Form);
         }
-        let Some(modified) = self.last_modified else {
-            return false;
-        };
-        request
-            .header("if-modified-since")
-            .and_then(|date| httpdate::parse_http_date(&date).ok())
-            .is_some_and(|since| to_the_second(modified) <= since)
+        let modified = self.last_modified?;
+        let since = request.header("if-modified-since")?;
+        let since = httpdate::parse_http_date(&since).ok()?;
+        (to_the_second(modified) <= since).then_some(Unchanged::Same)
     }
 
     /// The answer's parts: status, headers, body.
     pub fn into_parts(self) -> (StatusCode, Vec<(&'static str, Value)>, Bytes) {
         (self.status, self.headers, self.body)
     }
+}
+
+/// What a client has of an answer already.
+enum Unchanged {
+    /// The very form that it would get.
+    Same,
+    /// The same in another coding, with this tag.
+    Form(String),
 }
 
 /// 204 for OPTIONS: what may be asked of the path, for browsers too (Fetch §3.3).
@@ -222,6 +250,26 @@ mod tests {
         assert_eq!(got.status(), 304);
         assert!(got.body().is_empty());
         assert_eq!(got.header("etag"), Some("\"v1-abc\""));
+    }
+
+    #[test]
+    fn a_client_that_has_another_coding_of_it_keeps_that() {
+        let coded = || {
+            let mut answer = answer();
+            answer.set_coding(Coding::Gzip);
+            answer
+        };
+        assert_eq!(coded().header("etag"), Some("\"v1-abc-gzip\""));
+        for tag in ["\"v1-abc\"", "\"v1-abc-gzip\"", "\"v1-abc-zstd\""] {
+            for answer in [answer(), coded()] {
+                let got = answer.for_request(&request(&[("if-none-match", tag)]));
+                assert_eq!(got.status(), 304, "{tag}");
+                assert_eq!(got.header("etag"), Some(tag));
+                assert_eq!(got.header("content-encoding"), None);
+            }
+        }
+        let other = request(&[("if-none-match", "\"v1-abd-gzip\"")]);
+        assert_eq!(coded().for_request(&other).status(), 200);
     }
 
     #[test]

@@ -29,6 +29,16 @@ impl CacheTimes {
         }
     }
 
+    /// The same for answers that not everybody may have: caches that are shared must not keep
+    /// them (RFC 9111 §3.5).
+    #[must_use]
+    pub fn private(self) -> CacheTimes {
+        CacheTimes {
+            fresh: private(&self.fresh),
+            stale: private(&self.stale),
+        }
+    }
+
     /// For an answer from a fresh board.
     pub fn fresh(&self) -> Value {
         self.fresh.clone()
@@ -38,6 +48,17 @@ impl CacheTimes {
     pub fn stale(&self) -> Value {
         self.stale.clone()
     }
+}
+
+fn private(public: &str) -> Value {
+    let directives = public
+        .split(", ")
+        .filter(|directive| !directive.starts_with("s-maxage"));
+    let private = directives.map(|directive| match directive {
+        "public" => "private",
+        other => other,
+    });
+    private.collect::<Vec<_>>().join(", ").into()
 }
 
 /// How the cache came to its answer (RFC 9211 §2: `hit` and `fwd` exclude each other).
@@ -90,6 +111,16 @@ impl CacheStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_private_is_kept_from_shared_caches() {
+        let times = CacheTimes::new(300, 60, 86_400).private();
+        assert_eq!(
+            times.fresh(),
+            "private, max-age=15, stale-while-revalidate=60, stale-if-error=86400"
+        );
+        assert_eq!(times.stale(), "private, max-age=0");
+    }
 
     #[test]
     fn hit_and_fwd_exclude_each_other() {

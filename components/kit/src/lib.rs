@@ -5,22 +5,28 @@
 //! against the traits, so that it can be tested natively with a [`fake::World`]; [`spin::World`]
 //! implements them with what Spin offers.
 //!
-//! The other half is HTTP: [`request`] and [`body`] read what came in, [`answer`], [`problem`] and [`caching`]
-//! shape what goes out, [`recorder`] counts it.
+//! The other half is HTTP: [`request`] and [`body`] read what came in, [`answer`], [`problem`], [`caching`] and
+//! [`coding`] shape what goes out, [`recorder`] counts it.
+//!
+//! [`client`], [`api_keys`] and [`quota`] say who asks and how much of it is too much.
 //!
 //! Nothing here knows about rates: that is the components' business.
 
 pub mod accept;
 pub mod answer;
+pub mod api_keys;
 pub mod background;
 pub mod body;
 pub mod caching;
+pub mod client;
 pub mod clock;
+pub mod coding;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
 pub mod log;
 pub mod outbound;
 pub mod problem;
+pub mod quota;
 pub mod random;
 pub mod recorder;
 pub mod request;

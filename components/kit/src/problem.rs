@@ -24,6 +24,8 @@ struct Details {
     instance: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
+    #[serde(rename = "violated-policies", skip_serializing_if = "Vec::is_empty")]
+    violated_policies: Vec<&'static str>,
     #[serde(skip)]
     headers: Vec<(&'static str, Value)>,
 }
@@ -41,6 +43,7 @@ impl Problem {
             detail,
             instance: String::new(),
             parameter: None,
+            violated_policies: Vec::new(),
             headers: Vec::new(),
         }))
     }
@@ -89,6 +92,62 @@ impl Problem {
     pub fn unreadable(detail: String) -> Problem {
         let kind = "urn:edge-rates:problem:unreadable-body";
         Problem::new(StatusCode::BAD_REQUEST, kind, "Unreadable body", detail)
+    }
+
+    /// 401: a key is asked for. `is_wrong` if one was shown that is not accepted (RFC 6750 §3).
+    pub fn unauthorised(detail: String, is_wrong: bool) -> Problem {
+        let kind = "urn:edge-rates:problem:api-key";
+        let mut problem = Problem::new(StatusCode::UNAUTHORIZED, kind, "Unauthorized", detail);
+        let challenge = match is_wrong {
+            true => "Bearer realm=\"edge-rates\", error=\"invalid_token\"",
+            false => "Bearer realm=\"edge-rates\"",
+        };
+        problem
+            .0
+            .headers
+            .push(("www-authenticate", challenge.into()));
+        problem
+    }
+
+    /// 429: the client has used up what `policies` give it, until `seconds` have passed. `told`
+    /// are the headers that say so.
+    pub fn quota_exceeded(
+        policies: Vec<&'static str>,
+        seconds: u64,
+        told: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> Problem {
+        let mut problem = Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "https://iana.org/assignments/http-problem-types#quota-exceeded",
+            "Quota exceeded",
+            format!("Too many requests; the next one is possible in {seconds} s."),
+        );
+        problem.0.violated_policies = policies;
+        problem.0.headers.extend(told);
+        let seconds = seconds.to_string();
+        problem.0.headers.push(("retry-after", seconds.into()));
+        problem
+    }
+
+    /// 414: path and query are longer than `most` bytes.
+    pub fn uri_too_long(most: usize) -> Problem {
+        Problem::new(
+            StatusCode::URI_TOO_LONG,
+            "about:blank",
+            "URI Too Long",
+            format!("Path and query are longer than {most} bytes; ask for less at once."),
+        )
+    }
+
+    /// 406: Accept-Encoding rules out all that could be sent.
+    pub fn no_acceptable_coding() -> Problem {
+        Problem::new(
+            StatusCode::NOT_ACCEPTABLE,
+            "about:blank",
+            "Not Acceptable",
+            "Accept-Encoding rules out everything that could be sent; allow gzip, zstd or identity."
+                .to_owned(),
+        )
     }
 
     /// 413: the body is longer than `most` bytes.
@@ -155,6 +214,11 @@ impl Problem {
     /// The HTTP status.
     pub fn status(&self) -> StatusCode {
         self.0.status
+    }
+
+    /// Its headers beside those that every problem has.
+    pub fn headers(&self) -> &[(&'static str, Value)] {
+        &self.0.headers
     }
 
     /// What happened and what to do, in a sentence.

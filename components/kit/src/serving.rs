@@ -9,6 +9,9 @@ use crate::series::{HTTP_DURATION, HTTP_REQUESTS};
 use http::Method;
 use std::rc::Rc;
 
+/// Longest path with query, in bytes (RFC 9110 §4.1 asks for 8,000 at least).
+const LONGEST_TARGET: usize = 8 << 10;
+
 /// Methods of a route that is only read.
 pub const READ: &str = "GET, HEAD, OPTIONS";
 
@@ -38,7 +41,14 @@ pub async fn serve<W: Capabilities>(
     request: Request,
     handle: impl AsyncFnOnce(&Request) -> Routed,
 ) -> Answer {
-    let mut routed = handle(&request).await;
+    let mut routed = match request.target().len() {
+        0..=LONGEST_TARGET => handle(&request).await,
+        _ => Routed::new(
+            "other",
+            &request,
+            Err(Problem::uri_too_long(LONGEST_TARGET)),
+        ),
+    };
     let method = match *request.method() {
         Method::GET => "GET",
         Method::HEAD => "HEAD",

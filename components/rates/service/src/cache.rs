@@ -13,8 +13,10 @@ use bytes::Bytes;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, Validators, Value};
 use edge_rates_kit::caching::{CacheStatus, CacheTimes};
+use edge_rates_kit::coding::Forms;
 use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::Request;
 use edge_rates_kit::series::CACHE_REQUESTS;
 use edge_rates_quotes::stored::{BOARD, Failure};
 use edge_rates_quotes::ticket::{Tickets, ticket_prefix};
@@ -64,7 +66,7 @@ impl Served {
         let modified = (!is_stale).then_some(self.board.fetched);
         Rendered {
             media_type: JSON,
-            body: body.into(),
+            body: Forms::new(body),
             validators: Validators::new(tag, modified),
             is_stale,
             of: self.state(),
@@ -84,11 +86,24 @@ impl Served {
         self.status.header()
     }
 
-    /// An answer that was made from this board, with what caches need to know.
-    pub(crate) fn answer(&self, rendered: &Rendered, times: &CacheTimes) -> Answer {
-        let mut answer = Answer::new(StatusCode::OK).with_body(rendered.body.clone());
+    /// An answer that was made from this board, in the coding that `request` wants, with what
+    /// caches need to know.
+    pub(crate) fn answer(
+        &self,
+        rendered: &Rendered,
+        request: &Request,
+        times: &CacheTimes,
+    ) -> Answer {
+        let (coding, body) = match rendered.body.wanted(request) {
+            Ok(form) => form,
+            Err(problem) => return problem.into_answer(request.path()),
+        };
+        let mut answer = Answer::new(StatusCode::OK).with_body(body);
         answer.set("content-type", rendered.media_type);
         answer.set_validators(&rendered.validators);
+        if let Some(coding) = coding {
+            answer.set_coding(coding);
+        }
         let control = match rendered.is_stale {
             true => times.stale(),
             false => times.fresh(),

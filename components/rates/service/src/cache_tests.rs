@@ -79,6 +79,9 @@ fn instance(world: &World) -> Rc<Service<World, Plain>> {
         ("first_url", ""),
         ("second_url", ""),
         ("source_name", ""),
+        ("api_keys", ""),
+        ("rate_limit", ""),
+        ("trusted_proxies", ""),
         ("price_mode", "fallback"),
     ];
     for (name, value) in variables {
@@ -136,7 +139,8 @@ fn price(served: &Served) -> String {
 
 fn cache_status(service: &Service<World, Plain>, served: &Served) -> String {
     let rendered = served.render("q", served.is_stale, "{}");
-    let answer = served.answer(&rendered, &service.settings.cache_times);
+    let request = edge_rates_kit::fake::incoming("GET", "/", &[], &[]);
+    let answer = served.answer(&rendered, &request, &service.settings.cache_times);
     answer.header("cache-status").unwrap().to_owned()
 }
 

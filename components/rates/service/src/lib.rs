@@ -1,13 +1,15 @@
 //! Rates, conversion, and the routes of CoinGecko's API that need no history, on whatever world
 //! they are given: in the sandbox that is Spin's, in tests and benchmarks a native one.
 //!
-//! A request is parsed by its route in [`routes`], asks `cache` for the current board, and is
-//! answered from it, or from what `rendered` has kept of an earlier answer. When the board is due,
+//! A request is let in by `admission`, parsed by its route in [`routes`], asks `cache` for the
+//! current board, and is answered from it, or from what `rendered` has kept of an earlier answer.
+//! When the board is due,
 //! one instance of all leads (`lease`) and refreshes it (`refresh`): it asks upstreams (`asking`) by
 //! way of the provider adapters ([`adapters`]), as far as their circuits and budgets allow
 //! (`gate`), and makes prices of what they tell (`believing`).
 
 pub mod adapters;
+mod admission;
 mod asking;
 mod believing;
 mod cache;

@@ -1,18 +1,19 @@
 //! Answers that this instance has rendered, by the request's target, for as long as the board
 //! that they were made from is the current one: popular questions are parsed, computed and
-//! written as JSON once per board and instance, not once per request. What changes from request
-//! to request, such as the age, is not part of it.
+//! written as JSON, and compressed, once per board and instance, not once per request. What
+//! changes from request to request, such as the age, is not part of it.
 
-use bytes::Bytes;
 use edge_rates_kit::answer::Validators;
+use edge_rates_kit::coding::Forms;
 use edge_rates_quotes::Version;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
 /// The most that is kept, in bytes of targets and bodies. Beyond it everything is forgotten and
-/// begun anew: only unusual questions come in such numbers.
-const MOST_BYTES: usize = 2 << 20;
+/// begun anew: only unusual questions come in such numbers. The whole board of 250 assets in 60
+/// currencies takes 3.4 MB with its compressed copies.
+const MOST_BYTES: usize = 8 << 20;
 
 /// Media type of most answers (RFC 8259 §11).
 pub(crate) const JSON: &str = "application/json";
@@ -24,7 +25,7 @@ const OVERHEAD: usize = 256;
 #[derive(Debug)]
 pub(crate) struct Rendered {
     pub(crate) media_type: &'static str,
-    pub(crate) body: Bytes,
+    pub(crate) body: Forms,
     pub(crate) validators: Validators,
     /// The answer says that it is stale.
     pub(crate) is_stale: bool,
@@ -58,7 +59,7 @@ impl Shelf {
 
     /// Keeps an answer, and only those that are of the same state.
     pub(crate) fn keep(&self, target: &str, rendered: &Rc<Rendered>) {
-        let bytes = target.len() + rendered.body.len() + OVERHEAD;
+        let bytes = target.len() + rendered.body.bytes() + OVERHEAD;
         if bytes > MOST_BYTES {
             return;
         }
@@ -73,6 +74,15 @@ impl Shelf {
         kept.by_target
             .insert(target.to_owned(), Rc::clone(rendered));
     }
+
+    /// Notes that what is kept has grown by a compressed copy.
+    pub(crate) fn grow(&self, bytes: usize) {
+        let mut kept = self.0.borrow_mut();
+        kept.bytes += bytes;
+        if kept.bytes > MOST_BYTES {
+            *kept = Kept::default();
+        }
+    }
 }
 
 #[cfg(test)]
@@ -83,7 +93,7 @@ mod tests {
     fn rendered(version: u64, bytes: usize) -> Rc<Rendered> {
         Rc::new(Rendered {
             media_type: JSON,
-            body: vec![b'x'; bytes].into(),
+            body: Forms::new(vec![b'x'; bytes]),
             validators: Validators::new("\"tag\"".to_owned(), None),
             is_stale: false,
             of: State {
@@ -116,5 +126,8 @@ mod tests {
         drop(kept);
         shelf.keep("/huge", &rendered(1, MOST_BYTES));
         assert!(shelf.find("/huge").is_none());
+        assert!(shelf.find("/99").is_some());
+        shelf.grow(MOST_BYTES);
+        assert!(shelf.find("/99").is_none());
     }
 }

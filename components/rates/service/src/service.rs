@@ -1,5 +1,6 @@
 //! What the routes work with: the world, the settings, and this instance's memory.
 
+use crate::admission::Admission;
 use crate::lists::Lists;
 use crate::memo::Memo;
 use crate::rendered::Shelf;
@@ -17,6 +18,7 @@ pub struct Service<W, A> {
     pub(crate) recorder: Rc<Recorder>,
     pub(crate) memo: Memo,
     pub(crate) shelf: Shelf,
+    pub(crate) admission: Option<Admission>,
     pub(crate) lists: Lists,
     pub(crate) listing: Listing,
 }
@@ -25,6 +27,7 @@ impl<W, A> Service<W, A> {
     /// A service that remembers nothing yet. `recorder` gets what it counts.
     pub fn new(world: W, adapters: A, settings: Settings, recorder: Rc<Recorder>) -> Self {
         Self {
+            admission: Admission::of(&settings.terms),
             world,
             adapters,
             settings,

@@ -1,10 +1,12 @@
 //! The deployment's settings: Spin variables, parsed once per instance.
 
 use crate::adapters::{Endpoint, Provider, Scope};
+use crate::admission::Terms;
 use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::variables::{VariableError, Variables};
 use edge_rates_quotes::budget::Limits;
 use edge_rates_quotes::{Catalogue, Policy};
+use std::rc::Rc;
 
 /// One upstream to try.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,6 +55,8 @@ pub struct Settings {
     pub(crate) mode: Mode,
     /// Upstreams in the order in which they are tried.
     pub(crate) upstreams: Vec<Upstream>,
+    /// What is asked of clients.
+    pub(crate) terms: Rc<Terms>,
     /// Shown as the source instead of the upstream's name.
     pub(crate) source_name: Option<String>,
 }
@@ -79,13 +83,19 @@ impl Settings {
         .map_err(|error| wrong("fresh_seconds", &error))?;
         let source_name = world.variable("source_name").await?;
         let seconds = |ms: u64| ms / 1000;
+        let cache_times = CacheTimes::new(
+            seconds(policy.fresh_ms),
+            seconds(policy.grace_ms),
+            seconds(policy.refuse_ms),
+        );
+        let terms = Rc::new(Terms::read(world).await?);
         Ok(Settings {
             catalogue,
-            cache_times: CacheTimes::new(
-                seconds(policy.fresh_ms),
-                seconds(policy.grace_ms),
-                seconds(policy.refuse_ms),
-            ),
+            cache_times: match terms.are_private() {
+                true => cache_times.private(),
+                false => cache_times,
+            },
+            terms,
             policy,
             mode: mode(world).await?,
             upstreams: upstreams(world, known).await?,

@@ -101,6 +101,19 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Ok(service) => service,
         Err(problem) => return Routed::new(name, request, Err(problem.clone())),
     };
+    let admitted = match &service.admission {
+        Some(admission) => {
+            let is_coingecko = matches!(route, Route::CoinGecko(_));
+            match admission.admit(&service.world, request, is_coingecko) {
+                Ok(admitted) => Some(admitted),
+                Err(problem) if is_coingecko => {
+                    return Routed::new(name, request, Ok(coingecko::refused(&problem)));
+                }
+                Err(problem) => return Routed::new(name, request, Err(problem)),
+            }
+        }
+        None => None,
+    };
     let result: Result<Answer, Problem> = match route {
         Route::Rates => rates::answer(service, request).await,
         Route::Batch => batch::answer(service, request).await,
@@ -112,7 +125,11 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::CoinGecko(route) => Ok(coingecko::answer(service, request, route).await),
         Route::Unknown => Err(Problem::unknown_path(request.path())),
     };
-    Routed::new(name, request, result)
+    let mut routed = Routed::new(name, request, result);
+    if let Some(admitted) = admitted {
+        admitted.tell(&mut routed.answer);
+    }
+    routed
 }
 
 /// Answers a question from the current board. One that was answered from that board before is
@@ -148,13 +165,17 @@ async fn kept_as<W: Capabilities, A: Adapters + 'static, Q, E>(
     let served = served.await.map_err(unserved)?;
     let times = &service.settings.cache_times;
     if let Some(known) = known.filter(|known| known.of == served.state()) {
-        return Ok(served.answer(&known, times));
+        let before = known.body.bytes();
+        let answer = served.answer(&known, request, times);
+        service.shelf.grow(known.body.bytes() - before);
+        return Ok(answer);
     }
     let question = match question {
         Some(question) => question,
         None => parse()?,
     };
     let rendered = Rc::new(render(question, &served)?);
+    let answer = served.answer(&rendered, request, times);
     service.shelf.keep(key, &rendered);
-    Ok(served.answer(&rendered, times))
+    Ok(answer)
 }

@@ -146,6 +146,22 @@ fn error(status: StatusCode, message: &str) -> Answer {
     answer
 }
 
+/// A client that is not let in, in the shape that CoinGecko has for that.
+pub(super) fn refused(problem: &Problem) -> Answer {
+    let code = match problem.status() {
+        // Its number for a key that is missing or wrong.
+        StatusCode::UNAUTHORIZED => 10_002,
+        status => status.as_u16(),
+    };
+    let body = json!({"status": {"error_code": code, "error_message": problem.detail()}});
+    let mut answer = Answer::json(body.to_string()).with_status(problem.status());
+    answer.set("cache-control", "no-store");
+    for (name, value) in problem.headers() {
+        answer.set(name, value.clone());
+    }
+    answer
+}
+
 /// A question that CoinGecko would refuse too.
 #[derive(Debug, PartialEq, Eq)]
 struct Refusal {
