@@ -49,8 +49,9 @@ impl Limits {
     }
 }
 
-/// Even where requests have to be answered quickly, background work gets this long.
-const MIN_AFTER_ANSWERS: Duration = Duration::from_secs(10);
+/// Even where requests have to be answered quickly, background work gets this long, and a stream
+/// may be silent for it: the HTML Standard (§9.2.7) advises a sign of life every 15 s.
+const MIN_AFTER_ANSWERS: Duration = Duration::from_secs(20);
 
 #[cfg(test)]
 mod tests {

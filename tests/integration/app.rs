@@ -20,6 +20,7 @@ pub(crate) struct App {
     client: reqwest::Client,
     state: TempDir,
     variables: Vec<(String, String)>,
+    request_timeout: Duration,
 }
 
 /// The repository's folder.
@@ -38,6 +39,15 @@ impl App {
 
     /// Starts with some variables other than their defaults.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> App {
+        App::in_time(variables, Duration::from_secs(30)).await
+    }
+
+    /// Starts in a host that gives requests so much time.
+    pub(crate) async fn with_request_timeout(request_timeout: Duration) -> App {
+        App::in_time(&[], request_timeout).await
+    }
+
+    async fn in_time(variables: &[(&str, &str)], request_timeout: Duration) -> App {
         let clock = Arc::new(TestClock::new());
         let market = Market::start(Config {
             clock: Clock::manual(clock.now_ms()),
@@ -55,7 +65,7 @@ impl App {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
         let state = TempDir::new().unwrap();
-        let host = start_host(&all, &state, &clock).await;
+        let host = start_host(&all, &state, &clock, request_timeout).await;
         App {
             market,
             host,
@@ -63,13 +73,20 @@ impl App {
             client: client(),
             state,
             variables: all,
+            request_timeout,
         }
     }
 
     /// Ends the host as an operator would, and starts another one on the same state.
     pub(crate) async fn restart(&mut self) {
         self.host.drain(SOON).await;
-        self.host = start_host(&self.variables, &self.state, &self.clock).await;
+        self.host = start_host(
+            &self.variables,
+            &self.state,
+            &self.clock,
+            self.request_timeout,
+        )
+        .await;
     }
 
     /// Moves the wall clock of the components and of the market.
@@ -164,11 +181,13 @@ async fn start_host(
     variables: &[(String, String)],
     state: &TempDir,
     clock: &Arc<TestClock>,
+    request_timeout: Duration,
 ) -> Host {
     let mut builder = Host::builder(root().join("spin.toml"))
         .listen("127.0.0.1:0".parse().unwrap())
         .state_dir(state.path())
         .wall_clock(Arc::clone(clock) as Arc<dyn runtime_host::WallClock>)
+        .request_timeout(request_timeout)
         .quiet(true);
     for (name, value) in variables {
         builder = builder.variable(name, value);

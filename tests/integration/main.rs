@@ -50,6 +50,7 @@ mod selection;
 mod settings;
 mod single_flight;
 mod start_up_errors;
+mod stream;
 mod upstream_calls;
 mod upstreams;
 mod wasi_generations;

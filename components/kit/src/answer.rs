@@ -5,8 +5,11 @@ use crate::request::Request;
 use bytes::Bytes;
 use edge_rates_quotes::Millis;
 use edge_rates_quotes::etag::if_none_match;
+use futures::stream::LocalBoxStream;
+use futures::{Stream, StreamExt};
 use http::{Method, StatusCode};
 use std::borrow::Cow;
+use std::fmt::{self, Debug, Formatter};
 use std::time::{Duration, SystemTime};
 
 /// A header's value: visible ASCII and spaces, which is for whoever sets it to see to.
@@ -16,14 +19,34 @@ pub type Value = Cow<'static, str>;
 const EXPOSED: &str =
     "Age, Cache-Status, Date, ETag, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id";
 
+/// A body that is written piece by piece while the client reads.
+pub type Pieces = LocalBoxStream<'static, Bytes>;
+
+/// What follows an answer's head.
+pub enum Body {
+    /// Known as a whole; perhaps nothing.
+    Whole(Bytes),
+    /// Its length is not known.
+    Stream(Pieces),
+}
+
+impl Debug for Body {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Body::Whole(bytes) => write!(out, "{} bytes", bytes.len()),
+            Body::Stream(_) => out.write_str("a stream"),
+        }
+    }
+}
+
 /// What a client gets.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Answer {
     status: StatusCode,
     // A list: there are a dozen at most, and each is written out once. As a map of typed names
     // they cost a third of all instructions of a request.
     headers: Vec<(&'static str, Value)>,
-    body: Bytes,
+    body: Body,
     last_modified: Option<Millis>,
 }
 
@@ -36,7 +59,7 @@ impl Answer {
         Answer {
             status,
             headers: Vec::with_capacity(HEADERS),
-            body: Bytes::new(),
+            body: Body::Whole(Bytes::new()),
             last_modified: None,
         }
     }
@@ -51,7 +74,14 @@ impl Answer {
     /// Sets the body.
     #[must_use]
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Answer {
-        self.body = body.into();
+        self.body = Body::Whole(body.into());
+        self
+    }
+
+    /// Makes the body a stream. It is dropped as soon as the client has gone.
+    #[must_use]
+    pub fn with_stream(mut self, pieces: impl Stream<Item = Bytes> + 'static) -> Answer {
+        self.body = Body::Stream(pieces.boxed_local());
         self
     }
 
@@ -93,9 +123,13 @@ impl Answer {
         self.status
     }
 
-    /// The body.
+    /// The body, as far as it is known: nothing of a stream.
     pub fn body(&self) -> &Bytes {
-        &self.body
+        static NOTHING: Bytes = Bytes::new();
+        match &self.body {
+            Body::Whole(bytes) => bytes,
+            Body::Stream(_) => &NOTHING,
+        }
     }
 
     /// A header's text.
@@ -122,9 +156,13 @@ impl Answer {
                 // What the client has, and may go on using.
                 self.set("etag", etag);
             }
-            self.body = Bytes::new();
+            self.body = Body::Whole(Bytes::new());
+        } else if let Body::Stream(_) = self.body {
+            if *request.method() == Method::HEAD {
+                self.body = Body::Whole(Bytes::new());
+            }
         } else if self.status != StatusCode::NO_CONTENT {
-            self.set("content-length", self.body.len().to_string());
+            self.set("content-length", self.body().len().to_string());
         }
         self.set("access-control-allow-origin", "*");
         self.set("access-control-expose-headers", EXPOSED);
@@ -154,7 +192,7 @@ impl Answer {
     }
 
     /// The answer's parts: status, headers, body.
-    pub fn into_parts(self) -> (StatusCode, Vec<(&'static str, Value)>, Bytes) {
+    pub fn into_parts(self) -> (StatusCode, Vec<(&'static str, Value)>, Body) {
         (self.status, self.headers, self.body)
     }
 }

@@ -16,7 +16,7 @@ mod keyvalue {
     });
 }
 
-use crate::answer::Answer;
+use crate::answer::{Answer, Body};
 use crate::background::Background;
 use crate::body::{self, BodyBroken, BodyStream};
 use crate::clock::Clock;
@@ -29,8 +29,8 @@ use crate::store::{Store, StoreError};
 use crate::variables::{VariableError, Variables};
 use bytes::Bytes;
 use edge_rates_quotes::Millis;
-use futures::Stream;
 use futures::future::{Either, select};
+use futures::{Stream, StreamExt};
 use http_body_util::BodyExt;
 use keyvalue::wasi::keyvalue::{atomics, store as wasi_store};
 use spin_sdk::http::EmptyBody;
@@ -214,9 +214,9 @@ fn respond(answer: Answer) -> Result<wasi_http::Response, ErrorCode> {
     });
     let headers = headers.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
-    let (content, content_reader) = match body.is_empty() {
-        true => (None, None),
-        false => {
+    let (content, content_reader) = match &body {
+        Body::Whole(bytes) if bytes.is_empty() => (None, None),
+        Body::Whole(_) | Body::Stream(_) => {
             let (writer, reader) = wit_stream::new();
             (Some(writer), Some(reader))
         }
@@ -227,9 +227,19 @@ fn respond(answer: Answer) -> Result<wasi_http::Response, ErrorCode> {
         let _known = response.set_status_code(status.as_u16());
     }
     spin_sdk::wit_bindgen::spawn(async move {
-        if let Some(mut writer) = content {
-            // A client that has gone does not need the rest.
-            let _unread = writer.write_all(body.into()).await;
+        match (content, body) {
+            (Some(mut writer), Body::Whole(bytes)) => {
+                // A client that has gone does not need the rest.
+                let _unread = writer.write_all(bytes.into()).await;
+            }
+            (Some(mut writer), Body::Stream(mut pieces)) => {
+                while let Some(piece) = pieces.next().await {
+                    if !writer.write_all(piece.into()).await.is_empty() {
+                        break;
+                    }
+                }
+            }
+            (None, _) => {}
         }
         let _unread = trailers.write(Ok(None)).await;
     });

@@ -138,7 +138,15 @@ impl Body for GuestBody {
 pub(crate) struct AnswerBody {
     ready: VecDeque<Frame<Bytes>>,
     rest: Option<GuestBody>,
+    events: Option<Events>,
     _in_flight: Option<Arc<Permit>>,
+}
+
+/// A stream of server-sent events. It has no end of its own, so a drain ends it after an event:
+/// its client comes back, and finds another host.
+struct Events {
+    draining: Arc<AtomicBool>,
+    is_between: bool,
 }
 
 impl AnswerBody {
@@ -152,6 +160,7 @@ impl AnswerBody {
         Self {
             ready,
             rest: None,
+            events: None,
             _in_flight: None,
         }
     }
@@ -188,8 +197,35 @@ impl AnswerBody {
         Ok(Self {
             ready,
             rest,
+            events: None,
             _in_flight: Some(in_flight),
         })
+    }
+
+    /// Whether some of it is still to come.
+    pub(crate) fn is_streaming(&self) -> bool {
+        self.rest.is_some()
+    }
+
+    /// Notes that these are events, which end once `draining` is raised.
+    pub(crate) fn end_after_event(&mut self, draining: &Arc<AtomicBool>) {
+        self.events = Some(Events {
+            draining: Arc::clone(draining),
+            is_between: true,
+        });
+    }
+}
+
+impl Events {
+    fn are_over(&self) -> bool {
+        self.is_between && self.draining.load(Ordering::Relaxed)
+    }
+
+    fn passed(&mut self, frame: &Frame<Bytes>) {
+        if let Some(data) = frame.data_ref() {
+            // An empty line ends an event (HTML Standard §9.2.5).
+            self.is_between = data.ends_with(b"\n\n") || data.ends_with(b"\r\n\r\n");
+        }
     }
 }
 
@@ -216,13 +252,22 @@ impl Body for AnswerBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        if let Some(frame) = self.ready.pop_front() {
-            return Poll::Ready(Some(Ok(frame)));
+        let this = &mut *self;
+        let frame = match (this.ready.pop_front(), &mut this.rest) {
+            (Some(frame), _) => Poll::Ready(Some(Ok(frame))),
+            (None, Some(body)) => {
+                if this.events.as_ref().is_some_and(Events::are_over) {
+                    this.rest = None;
+                    return Poll::Ready(None);
+                }
+                Pin::new(body).poll_frame(cx)
+            }
+            (None, None) => Poll::Ready(None),
+        };
+        if let (Some(events), Poll::Ready(Some(Ok(frame)))) = (&mut this.events, &frame) {
+            events.passed(frame);
         }
-        match &mut self.rest {
-            Some(body) => Pin::new(body).poll_frame(cx),
-            None => Poll::Ready(None),
-        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -228,7 +228,12 @@ impl Core {
             Ok(response) => {
                 let (head, body) = response.into_parts();
                 match AnswerBody::of_guest(body, permit).await {
-                    Ok(body) => Ok(Response::from_parts(head, body)),
+                    Ok(mut body) => {
+                        if body.is_streaming() && is_of_events(&head.headers) {
+                            body.end_after_event(&self.draining);
+                        }
+                        Ok(Response::from_parts(head, body))
+                    }
                     Err(_) => Err(self.failed(component)),
                 }
             }
@@ -347,6 +352,12 @@ impl Core {
         )
         .await
     }
+}
+
+/// Whether the body is a stream of server-sent events.
+fn is_of_events(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 fn for_guest(answered: Result<Response<GuestBody>, Problem>) -> Response<WasiBody> {

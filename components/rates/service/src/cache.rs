@@ -140,6 +140,15 @@ pub(crate) async fn current<W: Capabilities, A: Adapters + 'static>(
     result.map_err(|unserved| unserved.problem(service.world.now()))
 }
 
+/// The same for whoever looks on his own account: no client's request is counted. None if there
+/// is no board.
+pub(crate) async fn watched<W: Capabilities, A: Adapters + 'static>(
+    service: &Rc<Service<W, A>>,
+    now: Duration,
+) -> Option<Served> {
+    obtain(service, now).await.ok()
+}
+
 /// Why no board can be served.
 enum Unserved {
     StoreFails,

@@ -31,6 +31,7 @@ pub mod routes;
 mod service;
 mod settings;
 mod stored;
+mod watch;
 
 pub use service::Service;
 pub use settings::{Settings, Upstream};

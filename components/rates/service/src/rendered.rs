@@ -40,6 +40,15 @@ pub(crate) struct State {
     pub(crate) is_stale: bool,
 }
 
+impl State {
+    /// Whether `other` is news to whoever knows this one: a later board, or the same one turned
+    /// stale.
+    pub(crate) fn is_before(self, other: State) -> bool {
+        self.version < other.version
+            || self.version == other.version && other.is_stale && !self.is_stale
+    }
+}
+
 /// The answers that are kept.
 #[derive(Debug, Default)]
 pub(crate) struct Shelf(RefCell<Kept>);

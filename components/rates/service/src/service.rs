@@ -6,6 +6,7 @@ use crate::memo::Memo;
 use crate::rendered::Shelf;
 use crate::routes::providers::Listing;
 use crate::settings::Settings;
+use crate::watch::Watch;
 use edge_rates_kit::recorder::Recorder;
 use std::rc::Rc;
 
@@ -18,6 +19,7 @@ pub struct Service<W, A> {
     pub(crate) recorder: Rc<Recorder>,
     pub(crate) memo: Memo,
     pub(crate) shelf: Shelf,
+    pub(crate) watch: Watch,
     pub(crate) admission: Option<Admission>,
     pub(crate) lists: Lists,
     pub(crate) listing: Listing,
@@ -34,6 +36,7 @@ impl<W, A> Service<W, A> {
             recorder,
             memo: Memo::default(),
             shelf: Shelf::default(),
+            watch: Watch::default(),
             lists: Lists::default(),
             listing: Listing::default(),
         }

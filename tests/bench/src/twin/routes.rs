@@ -1,6 +1,7 @@
 //! The component's routes on axum, one service per thread.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::future::Future;
 use std::rc::Rc;
 
@@ -12,7 +13,7 @@ use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt as _;
 use bytes::Bytes;
-use edge_rates_kit::answer::Answer;
+use edge_rates_kit::answer::{self, Answer};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request;
@@ -20,6 +21,7 @@ use edge_rates_kit::serving::{self, Routed, beside_reading};
 use edge_rates_kit::variables::Variables as _;
 use edge_rates_service::adapters::Adapters as _;
 use edge_rates_service::{Service, Settings, routes};
+use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
 use send_wrapper::SendWrapper;
 use tokio::net::TcpListener;
@@ -98,7 +100,13 @@ fn answered(
         })
         .await;
         let (status, headers, body) = answer.into_parts();
-        let mut response = Response::new(Body::from(body));
+        let mut response = Response::new(match body {
+            answer::Body::Whole(bytes) => Body::from(bytes),
+            answer::Body::Stream(pieces) => {
+                let pieces = SendWrapper::new(pieces.map(Ok::<_, Infallible>));
+                Body::from_stream(pieces)
+            }
+        });
         *response.status_mut() = status;
         response.headers_mut().reserve(headers.len());
         for (name, value) in headers {

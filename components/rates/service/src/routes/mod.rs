@@ -12,6 +12,7 @@ mod number;
 mod pair;
 pub(crate) mod providers;
 mod rates;
+mod stream;
 mod symbols;
 #[cfg(test)]
 mod tests;
@@ -33,6 +34,7 @@ enum Route<'a> {
     Batch,
     Pair { base: &'a str, quote: &'a str },
     Convert,
+    Stream,
     Symbols,
     Currencies,
     Providers,
@@ -47,6 +49,7 @@ impl<'a> Route<'a> {
             ["v1", "rates:batch"] => Route::Batch,
             ["v1", "rates", base, quote] => Route::Pair { base, quote },
             ["v1", "convert"] => Route::Convert,
+            ["v1", "stream"] => Route::Stream,
             ["v1", "symbols"] => Route::Symbols,
             ["v1", "currencies"] => Route::Currencies,
             ["api", "v3", ref rest @ ..] => {
@@ -64,6 +67,7 @@ impl<'a> Route<'a> {
             Route::Batch => "/v1/rates:batch",
             Route::Pair { .. } => "/v1/rates/{base}/{quote}",
             Route::Convert => "/v1/convert",
+            Route::Stream => "/v1/stream",
             Route::Symbols => "/v1/symbols",
             Route::Currencies => "/v1/currencies",
             Route::CoinGecko(route) => route.name(),
@@ -119,6 +123,7 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::Batch => batch::answer(service, request).await,
         Route::Pair { base, quote } => pair::answer(service, request, base, quote).await,
         Route::Convert => convert::answer(service, request).await,
+        Route::Stream => stream::answer(service, request).await,
         Route::Symbols => symbols::answer(service, request),
         Route::Currencies => currencies::answer(service, request),
         Route::Providers => providers::answer(service, request).await,

@@ -92,7 +92,8 @@ fn is_false(flag: &bool) -> bool {
 }
 
 /// What is shown of each price.
-struct Question {
+#[derive(Clone)]
+pub(super) struct Question {
     selection: Selection,
     shown: Shown,
     numbers: Numbers,
@@ -147,6 +148,11 @@ fn preferred(request: &Request) -> Format {
 }
 
 impl Question {
+    /// Every price of a selection, as it is shown without further wishes.
+    pub(super) fn plain(query: &Query, catalogue: &Catalogue) -> Result<Self, Problem> {
+        Question::parse(query, catalogue, Format::Json)
+    }
+
     fn parse(query: &Query, catalogue: &Catalogue, preferred: Format) -> Result<Self, Problem> {
         asked::refuse_at(query)?;
         query.expect(PARAMETERS)?;
@@ -213,7 +219,7 @@ impl Shown {
     }
 }
 
-fn render(question: Question, served: &Served) -> Result<Rendered, Problem> {
+pub(super) fn render(question: Question, served: &Served) -> Result<Rendered, Problem> {
     let board = &served.board;
     let (assets, currencies) = (question.selection.assets(), question.selection.currencies());
     let (mut rates, mut missing) = (Vec::new(), Vec::new());
