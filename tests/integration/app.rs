@@ -147,6 +147,12 @@ impl App {
         sent.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
     }
 
+    /// What a component has written to its log so far.
+    pub(crate) fn log(&self, component: &str) -> String {
+        let file = format!("logs/{component}_stderr.txt");
+        std::fs::read_to_string(self.state.path().join(file)).unwrap_or_default()
+    }
+
     /// `http://127.0.0.1:<port>`
     pub(crate) fn url(&self) -> String {
         self.host.url()

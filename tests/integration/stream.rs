@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
 const ROUTE: &str = "/v1/stream?ids=bitcoin,ethereum&vs=usd";
+/// Longer than a board is fresh, and within the grace in which it is not stale yet.
+const UNTIL_DUE: Duration = Duration::from_secs(310);
 /// The same selection, asked for once.
 const SELECTION: &str = "/v1/rates?ids=bitcoin,ethereum&vs=usd";
 
@@ -124,7 +126,7 @@ async fn a_client_gets_the_board_at_once_and_every_new_one_by_itself() {
     assert_eq!(data, asked.text, "what the route for rates answers");
     // Nobody but the stream is there to have the board refreshed.
     for _ in 0..2 {
-        app.advance(Duration::from_secs(400));
+        app.advance(UNTIL_DUE);
         let (next, data) = stream.event().await;
         assert!(next > id, "{next} after {id}");
         assert_eq!(next, version(&data));
@@ -138,7 +140,7 @@ async fn a_client_that_comes_back_is_not_told_what_it_knows() {
     let (id, _) = Stream::open(&app, &[]).await.event().await;
     let mut again = Stream::open(&app, &[("last-event-id", &id)]).await;
     assert!(matches!(again.next().await, Some(Item::Retry(_))));
-    app.advance(Duration::from_secs(400));
+    app.advance(UNTIL_DUE);
     let (next, _) = again.event().await;
     assert_ne!(next, id, "the first event is of the next board");
     let (late, data) = Stream::open(&app, &[("last-event-id", &id)])
@@ -171,7 +173,7 @@ async fn silence_is_broken_by_comments_and_outlasts_the_time_for_a_request() {
     assert_eq!(stream.next().await, Some(Item::Comment));
     let waited = started.elapsed();
     assert!(waited > Duration::from_secs(13), "{waited:?}");
-    app.advance(Duration::from_secs(400));
+    app.advance(UNTIL_DUE);
     assert_ne!(stream.event().await.0, id);
 }
 
@@ -186,7 +188,7 @@ async fn many_streams_share_one_look_at_the_store_and_leave_room_for_others() {
         stream.event().await;
     }
     let before = app.market.calls(Provider::CoinGecko);
-    app.advance(Duration::from_secs(400));
+    app.advance(UNTIL_DUE);
     let ids = futures::future::join_all(
         streams
             .iter_mut()

@@ -167,7 +167,7 @@ impl Answer {
         self.set("access-control-allow-origin", "*");
         self.set("access-control-expose-headers", EXPOSED);
         let id = request.id();
-        self.set("x-request-id", id.id.clone());
+        self.set("x-request-id", id.id.to_string());
         self.set("traceparent", id.traceparent.clone());
         self
     }

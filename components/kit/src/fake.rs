@@ -4,6 +4,7 @@
 use crate::background::Background;
 use crate::body::BodyStream;
 use crate::clock::Clock;
+use crate::log;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
 use crate::random::{Random, SplitMix};
 use crate::request::{Head, Request};
@@ -318,7 +319,10 @@ impl Outbound for World {
 
 impl Background for World {
     fn spawn(&self, work: impl Future<Output = ()> + 'static) {
-        self.0.background.borrow_mut().push(Box::pin(work));
+        self.0
+            .background
+            .borrow_mut()
+            .push(Box::pin(log::inherited(work)));
     }
 }
 

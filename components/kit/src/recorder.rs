@@ -28,6 +28,7 @@ pub struct Recorder {
     counters: RefCell<Vec<Counter>>,
     is_flushing: Flag<bool>,
     is_off: bool,
+    is_logging: Flag<bool>,
 }
 
 #[derive(Debug)]
@@ -61,6 +62,7 @@ impl Recorder {
             counters: RefCell::default(),
             is_flushing: Flag::new(false),
             is_off: false,
+            is_logging: Flag::new(false),
         })
     }
 
@@ -71,7 +73,18 @@ impl Recorder {
             counters: RefCell::default(),
             is_flushing: Flag::new(false),
             is_off: true,
+            is_logging: Flag::new(false),
         })
+    }
+
+    /// Has every request written to the log, too.
+    pub fn log_requests(&self) {
+        self.is_logging.set(true);
+    }
+
+    /// Whether every request is written to the log.
+    pub fn is_logging(&self) -> bool {
+        self.is_logging.get()
     }
 
     /// Adds one to a counter.

@@ -2,12 +2,15 @@
 
 use crate::Capabilities;
 use crate::answer::{self, Answer};
-use crate::problem::Problem;
+use crate::log;
+use crate::problem::{Problem, shortened};
 use crate::recorder::Recorder;
 use crate::request::Request;
 use crate::series::{HTTP_DURATION, HTTP_REQUESTS};
 use http::Method;
+use serde_json::{Map, Value};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// Longest path with query, in bytes (RFC 9110 §4.1 asks for 8,000 at least).
 const LONGEST_TARGET: usize = 8 << 10;
@@ -42,7 +45,10 @@ pub async fn serve<W: Capabilities>(
     handle: impl AsyncFnOnce(&Request) -> Routed,
 ) -> Answer {
     let mut routed = match request.target().len() {
-        0..=LONGEST_TARGET => handle(&request).await,
+        0..=LONGEST_TARGET => {
+            let id = Rc::clone(&request.id().id);
+            log::of_request(id, handle(&request)).await
+        }
         _ => Routed::new(
             "other",
             &request,
@@ -62,7 +68,61 @@ pub async fn serve<W: Capabilities>(
     let took = world.elapsed().saturating_sub(request.arrived());
     recorder.observe(&HTTP_DURATION, &[method, routed.route], took);
     recorder.flush_soon(world);
+    if status.is_server_error() {
+        log::warning(problem_line(&request, &routed));
+    }
+    if recorder.is_logging() {
+        log::info(request_line(&request, &routed, took));
+    }
     routed.answer
+}
+
+/// What is written of every request where that is asked for. Its target is not: that may hold a
+/// key.
+fn request_line(request: &Request, routed: &Routed, took: Duration) -> Value {
+    let mut line = about(request, routed, "request");
+    // Only the answer's own words about the cache, without the name of ours.
+    let cache = routed
+        .answer
+        .header("cache-status")
+        .and_then(|status| status.split_once("; "));
+    if let Some((_, result)) = cache {
+        line.insert("cache".to_owned(), result.into());
+    }
+    let ms = took.as_micros() as f64 / 1000.0;
+    line.insert("ms".to_owned(), ms.into());
+    line.into()
+}
+
+/// What is written of every answer that is our own failure.
+fn problem_line(request: &Request, routed: &Routed) -> Value {
+    let mut line = about(request, routed, "problem");
+    let body = serde_json::from_slice::<Value>(routed.answer.body());
+    if let Some(detail) = body.ok().as_mut().and_then(|body| body.get_mut("detail")) {
+        line.insert("detail".to_owned(), detail.take());
+    }
+    line.into()
+}
+
+fn about(request: &Request, routed: &Routed, event: &str) -> Map<String, Value> {
+    let span = request.id().span();
+    let mut line = Map::new();
+    let fields = [
+        ("event", event.into()),
+        ("request_id", Value::from(&*request.id().id)),
+        ("trace_id", span.trace.into()),
+        ("span_id", span.span.into()),
+        ("method", shortened(request.method().as_str()).into()),
+        ("route", routed.route.into()),
+        ("status", routed.answer.status().as_u16().into()),
+    ];
+    for (name, value) in fields {
+        line.insert(name.to_owned(), value);
+    }
+    if let Some(parent) = span.parent {
+        line.insert("parent_id".to_owned(), parent.into());
+    }
+    line
 }
 
 /// What a route that is only read answers to methods other than GET and HEAD, if that is asked.

@@ -20,6 +20,7 @@ use crate::answer::{Answer, Body};
 use crate::background::Background;
 use crate::body::{self, BodyBroken, BodyStream};
 use crate::clock::Clock;
+use crate::log;
 use crate::outbound::{Limits, Outbound, OutboundError, OutboundRequest, OutboundResponse};
 use crate::random::{Random, SplitMix};
 use crate::recorder::Recorder;
@@ -102,6 +103,10 @@ async fn recorder() -> Rc<Recorder> {
             Recorder::new(replica.as_deref().unwrap_or("local"))
         }
     };
+    let is_logging = World.variable("log_requests").await;
+    if is_logging.is_ok_and(|value| value == "true") {
+        made.log_requests();
+    }
     // Another request may have been faster meanwhile; then its recorder is the one.
     RECORDER.with(|cell| Rc::clone(cell.get_or_init(|| made)))
 }
@@ -336,7 +341,7 @@ impl Random for World {
 
 impl Background for World {
     fn spawn(&self, work: impl Future<Output = ()> + 'static) {
-        spin_sdk::wit_bindgen::spawn(work);
+        spin_sdk::wit_bindgen::spawn(log::inherited(work));
     }
 }
 

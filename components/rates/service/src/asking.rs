@@ -293,6 +293,7 @@ async fn exchange<W: Capabilities, A: Adapters>(
     };
     let sent = service.world.send(&request, &limits).await;
     let took = service.world.elapsed().saturating_sub(started);
+    let status = sent.as_ref().ok().map(|response| response.status);
     let result = match sent {
         Err(error) => Err(unreachable_upstream(error)),
         Ok(response) => {
@@ -309,6 +310,13 @@ async fn exchange<W: Capabilities, A: Adapters>(
     let outcome = result
         .as_ref()
         .map_or_else(|refusal| refusal.outcome, |_| "ok");
+    log::info(json!({
+        "event": "upstream call",
+        "provider": upstream.id,
+        "status": status,
+        "outcome": outcome,
+        "ms": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+    }));
     let labels = [upstream.id.as_str(), outcome];
     service.recorder.count(&UPSTREAM_REQUESTS, &labels);
     service

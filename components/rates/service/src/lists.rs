@@ -2,20 +2,22 @@
 //! not there is a board. Their entity tags are their own hashes, so that every replica with the
 //! same settings gives the same.
 
-use bytes::Bytes;
 use edge_rates_kit::answer::{Answer, Validators};
 use edge_rates_kit::caching::CacheTimes;
+use edge_rates_kit::coding::Forms;
+use edge_rates_kit::request::Request;
 use edge_rates_quotes::etag::etag_of;
 use serde::Serialize;
 use std::cell::RefCell;
+use std::rc::Rc;
 
 /// What was written so far, by name.
 #[derive(Debug, Default)]
-pub(crate) struct Lists(RefCell<Vec<(&'static str, List)>>);
+pub(crate) struct Lists(RefCell<Vec<(&'static str, Rc<List>)>>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct List {
-    body: Bytes,
+    body: Forms,
     validators: Validators,
 }
 
@@ -24,6 +26,7 @@ impl Lists {
     pub(crate) fn answer<T: Serialize>(
         &self,
         name: &'static str,
+        request: &Request,
         times: &CacheTimes,
         write: impl FnOnce() -> T,
     ) -> Answer {
@@ -34,15 +37,22 @@ impl Lists {
         let list = list.unwrap_or_else(|| {
             // Structs of strings and numbers always serialise.
             let body = serde_json::to_vec(&write()).unwrap_or_default();
-            let list = List {
+            let list = Rc::new(List {
                 validators: Validators::new(etag_of(&body), None),
-                body: body.into(),
-            };
-            self.0.borrow_mut().push((name, list.clone()));
+                body: Forms::new(body),
+            });
+            self.0.borrow_mut().push((name, Rc::clone(&list)));
             list
         });
-        let mut answer = Answer::json(list.body);
+        let (coding, body) = match list.body.wanted(request) {
+            Ok(form) => form,
+            Err(problem) => return problem.into_answer(request.path()),
+        };
+        let mut answer = Answer::json(body);
         answer.set_validators(&list.validators);
+        if let Some(coding) = coding {
+            answer.set_coding(coding);
+        }
         answer.set("cache-control", times.fresh());
         answer.set("vary", "Accept, Accept-Encoding");
         answer

@@ -93,6 +93,9 @@ fn instance(world: &World, variables: &[(&str, &str)]) -> Rc<Service<World, Line
         ("second_url", ""),
         ("third_url", ""),
         ("source_name", ""),
+        ("api_keys", ""),
+        ("rate_limit", ""),
+        ("trusted_proxies", ""),
     ];
     for (name, value) in defaults.iter().chain(variables) {
         world.set_variable(name, value);

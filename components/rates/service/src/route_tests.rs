@@ -75,6 +75,9 @@ pub(crate) fn service(
         ("providers", "silent"),
         ("silent_url", ""),
         ("source_name", ""),
+        ("api_keys", ""),
+        ("rate_limit", ""),
+        ("trusted_proxies", ""),
     ] {
         world.set_variable(name, value);
     }

@@ -6,6 +6,9 @@ use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Catalogue, Currency, Precision, Quote, Rounding};
 
+/// Most assets that may be named in one parameter.
+pub(super) const MOST_ASSETS: usize = 250;
+
 /// Most quote currencies that may be asked for at once.
 const MOST_CURRENCIES: usize = 10;
 
@@ -114,6 +117,17 @@ pub(super) fn assets<'a>(
     catalogue: &'a Catalogue,
 ) -> Result<Vec<&'a Asset>, Problem> {
     let (ids, symbols) = (query.first("ids"), query.first("symbols"));
+    for (name, given) in [("ids", ids), ("symbols", symbols)] {
+        let count = list(given.unwrap_or_default()).count();
+        if count > MOST_ASSETS {
+            return Err(Problem::parameter(
+                name,
+                format!(
+                    "`{name}` names {count} assets; at most {MOST_ASSETS} are possible at once."
+                ),
+            ));
+        }
+    }
     if ids.is_none() && symbols.is_none() {
         return Ok(catalogue.assets().iter().collect());
     }

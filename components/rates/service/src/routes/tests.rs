@@ -112,7 +112,7 @@ impl Rates {
     }
 }
 
-const DEFAULTS: [(&str, &str); 9] = [
+const DEFAULTS: &[(&str, &str)] = &[
     ("assets", "bitcoin:BTC,ethereum:ETH,tether:USDT"),
     ("currencies", "USD,EUR,BTC"),
     ("fresh_seconds", "300"),
@@ -122,6 +122,9 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("providers", "unasked"),
     ("unasked_url", ""),
     ("source_name", ""),
+    ("api_keys", ""),
+    ("rate_limit", ""),
+    ("trusted_proxies", ""),
 ];
 
 pub(super) fn quote(asset: &str, currency: &str, price: &str) -> Quote {

@@ -1,7 +1,7 @@
 //! Parameters that several of CoinGecko's routes share.
 
 use super::Refusal;
-use crate::routes::asked::list;
+use crate::routes::asked::{MOST_ASSETS, list};
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Catalogue, Precision};
 
@@ -25,6 +25,17 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Refusal> {
             Refusal::unprocessable("precision must be full or an integer from 0 to 18")
         }),
     }
+}
+
+/// Refuses lists that are longer than anybody needs.
+pub(super) fn bounded(query: &Query) -> Result<(), Refusal> {
+    for name in ["ids", "names", "symbols"] {
+        if given(query, name).is_some_and(|names| list(names).count() > MOST_ASSETS) {
+            let message = format!("{name} may name at most {MOST_ASSETS} coins");
+            return Err(Refusal::unprocessable(message));
+        }
+    }
+    Ok(())
 }
 
 /// An asset that is asked for, and the name that it is answered under.

@@ -2,18 +2,21 @@
 
 use crate::service::Service;
 use edge_rates_kit::answer::Answer;
+use edge_rates_kit::request::Request;
 use edge_rates_quotes::Asset;
 use serde::Serialize;
 
-pub(super) fn supported_vs_currencies<W, A>(service: &Service<W, A>) -> Answer {
+pub(super) fn supported_vs_currencies<W, A>(service: &Service<W, A>, request: &Request) -> Answer {
     let settings = &service.settings;
     let times = &settings.cache_times;
-    service.lists.answer("supported_vs_currencies", times, || {
-        let codes = settings.catalogue.currencies().iter();
-        codes
-            .map(|currency| currency.as_str().to_ascii_lowercase())
-            .collect::<Vec<_>>()
-    })
+    service
+        .lists
+        .answer("supported_vs_currencies", request, times, || {
+            let codes = settings.catalogue.currencies().iter();
+            codes
+                .map(|currency| currency.as_str().to_ascii_lowercase())
+                .collect::<Vec<_>>()
+        })
 }
 
 #[derive(Serialize)]
@@ -23,10 +26,10 @@ struct Coin<'a> {
     name: &'a str,
 }
 
-pub(super) fn coins<W, A>(service: &Service<W, A>) -> Answer {
+pub(super) fn coins<W, A>(service: &Service<W, A>, request: &Request) -> Answer {
     let settings = &service.settings;
     let times = &settings.cache_times;
-    service.lists.answer("coins", times, || {
+    service.lists.answer("coins", request, times, || {
         let assets = settings.catalogue.assets().iter();
         assets.map(coin).collect::<Vec<_>>()
     })

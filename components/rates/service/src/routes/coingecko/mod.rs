@@ -89,8 +89,8 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
             answer.set("cache-control", "no-store");
             answer
         }
-        Route::SupportedVsCurrencies => lists::supported_vs_currencies(service),
-        Route::CoinsList => lists::coins(service),
+        Route::SupportedVsCurrencies => lists::supported_vs_currencies(service, request),
+        Route::CoinsList => lists::coins(service, request),
         Route::SimplePrice => {
             priced(
                 service,
@@ -121,7 +121,11 @@ async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
     render: impl FnOnce(&Q, &Served) -> Rendered,
 ) -> Answer {
     let catalogue = &service.settings.catalogue;
-    let parse = || read(request.query(), catalogue).map_err(Refusal::answer);
+    let parse = || {
+        let query = request.query();
+        let asked = asked::bounded(query).and_then(|()| read(query, catalogue));
+        asked.map_err(Refusal::answer)
+    };
     let unserved = |problem: Problem| {
         let in_problem = problem.into_answer(request.path());
         let mut answer = error(
