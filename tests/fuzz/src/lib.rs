@@ -77,7 +77,9 @@ fn response(input: &[u8]) -> Response {
         Some((line, rest)) => (line, rest.get(1..).unwrap_or_default()),
         None => (&b""[..], input),
     };
-    let status = str::from_utf8(line).ok().and_then(|line| line.trim().parse().ok());
+    let status = str::from_utf8(line)
+        .ok()
+        .and_then(|line| line.trim().parse().ok());
     Response {
         status: status.unwrap_or(200),
         headers: vec![("retry-after".to_owned(), "7".to_owned())],
