@@ -1,6 +1,6 @@
 //! A host that serves one application: how it is set up, started, looked into and ended.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,8 @@ use std::time::{Duration, Instant};
 
 use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 use runtime_host_manifest::{
-    Application, ManifestError, Target, VariableError, VariableOverride, VariableValues,
+    Application, KeyValueStore, ManifestError, RuntimeConfig, RuntimeConfigError, Target,
+    VariableError, VariableOverride, VariableValues,
 };
 
 use crate::app::{App, LoadError, Surroundings};
@@ -39,6 +40,9 @@ pub enum StartError {
     /// The manifest cannot be used.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+    /// The runtime config cannot be used.
+    #[error(transparent)]
+    RuntimeConfig(#[from] RuntimeConfigError),
     /// A variable is missing or unknown.
     #[error(transparent)]
     Variable(#[from] VariableError),
@@ -84,11 +88,13 @@ pub struct HostBuilder {
     environment: Vec<(String, String)>,
     key_values: Vec<(String, Vec<u8>)>,
     only: Vec<String>,
+    runtime_config: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     quiet: bool,
     workers: Option<usize>,
     limits: Limits,
+    max_instance_memory: Option<usize>,
     clock: Arc<dyn WallClock>,
 }
 
@@ -142,6 +148,14 @@ impl HostBuilder {
         self
     }
 
+    /// A `runtime-config.toml`: which stores stand behind labels, and where variables come from.
+    /// What is set here by other functions is stronger.
+    #[must_use]
+    pub fn runtime_config_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.runtime_config = Some(path.into());
+        self
+    }
+
     /// Where stores are kept: `.spin` beside the manifest unless told.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
@@ -170,7 +184,7 @@ impl HostBuilder {
         self
     }
 
-    /// All limits at once.
+    /// All limits at once. The memory that a runtime config gives to instances is stronger.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -187,7 +201,7 @@ impl HostBuilder {
     /// Bytes that one instance may hold in all its memories and tables.
     #[must_use]
     pub fn max_instance_memory(mut self, bytes: usize) -> Self {
-        self.limits.max_instance_memory = bytes;
+        self.max_instance_memory = Some(bytes);
         self
     }
 
@@ -209,6 +223,8 @@ impl HostBuilder {
             Ok(loaded) => loaded?,
             Err(panicked) => return Err(StartError::Threads(io::Error::other(panicked))),
         };
+        // A server that is away now can be there when it is needed, so this is no error.
+        loaded.stores.probe().await;
         if !first.is_empty() {
             let store = default_store(&loaded.labels).ok_or(StartError::NoDefaultStore)?;
             loaded.stores.set_many(store, first).await?;
@@ -223,28 +239,39 @@ impl HostBuilder {
         })
     }
 
-    fn load(self) -> Result<Loaded, StartError> {
+    fn load(mut self) -> Result<Loaded, StartError> {
         let mut application = runtime_host_manifest::load(&self.manifest)?;
         self.keep_only(&mut application)?;
-        let values = VariableValues::resolve(&application, &self.variables, |name| {
-            std::env::var(name).ok()
-        })?;
+        let config = match &self.runtime_config {
+            Some(path) => runtime_host_manifest::load_runtime_config(path)?,
+            None => RuntimeConfig::default(),
+        };
+        let configured = config.max_instance_memory;
+        let configured = configured.map(|bytes| usize::try_from(bytes).unwrap_or(usize::MAX));
+        if let Some(bytes) = self.max_instance_memory.or(configured) {
+            self.limits.max_instance_memory = bytes;
+        }
+        let values = VariableValues::resolve_with_providers(
+            &application,
+            &self.variables,
+            &config.variables_providers,
+            |name| std::env::var(name).ok(),
+        )?;
         // A busy port is told before seconds of compiling.
         let listener = listener::listen(self.listen, self.find_free_port)?;
 
-        let state_dir = match &self.state_dir {
-            Some(path) => path.clone(),
-            None => application.base_dir.join(".spin"),
-        };
+        let given = self.state_dir.or(config.state_dir);
+        let state_dir = given.unwrap_or_else(|| application.base_dir.join(".spin"));
         fs::create_dir_all(&state_dir).map_err(|error| StartError::StateDir {
             path: state_dir.clone(),
             error,
         })?;
-        let log_dir = self.log_dir.unwrap_or_else(|| state_dir.join("logs"));
+        let given = self.log_dir.or(config.log_dir);
+        let log_dir = given.unwrap_or_else(|| state_dir.join("logs"));
         let output = GuestOutput::start(log_dir, !self.quiet).map_err(StartError::Threads)?;
         let labels = labels(&application);
-        let stores = Stores::sqlite(&state_dir.join(DATABASE), labels.iter().cloned())?;
-        let stores = Arc::new(stores);
+        let stores = stores_of(&labels, config.key_value_stores, &state_dir.join(DATABASE));
+        let stores = Arc::new(Stores::open(stores)?);
 
         let surroundings = Surroundings {
             compiled: CompiledCode::open(),
@@ -311,6 +338,29 @@ fn labels(application: &Application) -> BTreeSet<StoreLabel> {
     used.cloned().collect()
 }
 
+/// What stands behind each label that is used: what the runtime config says, or `file`.
+fn stores_of(
+    labels: &BTreeSet<StoreLabel>,
+    mut configured: BTreeMap<StoreLabel, KeyValueStore>,
+    file: &Path,
+) -> Vec<(StoreLabel, KeyValueStore)> {
+    let used = labels.iter().map(|label| {
+        let store = configured.remove(label);
+        let usual = || KeyValueStore::Sqlite {
+            path: Some(file.to_owned()),
+        };
+        (label.clone(), store.unwrap_or_else(usual))
+    });
+    let used = used.collect();
+    for unused in configured.keys() {
+        tracing::warn!(
+            "the runtime config has a key-value store `{unused}`, but no component lists it in \
+             `key_value_stores`"
+        );
+    }
+    used
+}
+
 fn default_store(labels: &BTreeSet<StoreLabel>) -> Option<&StoreLabel> {
     labels.iter().find(|label| label.as_str() == DEFAULT_STORE)
 }
@@ -339,11 +389,13 @@ impl Host {
             environment: Vec::new(),
             key_values: Vec::new(),
             only: Vec::new(),
+            runtime_config: None,
             state_dir: None,
             log_dir: None,
             quiet: false,
             workers: None,
             limits: Limits::default(),
+            max_instance_memory: None,
             clock: Arc::new(SystemClock),
         }
     }

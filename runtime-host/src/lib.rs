@@ -28,7 +28,7 @@ pub use engine::EngineError;
 pub use host::{Host, HostBuilder, StartError};
 pub use imports::ImportError;
 pub use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
-pub use runtime_host_manifest::ManifestError;
+pub use runtime_host_manifest::{ManifestError, RuntimeConfigError};
 pub use server::listener::ListenError;
 pub use server::threads::DrainReport;
 pub use settings::Limits;

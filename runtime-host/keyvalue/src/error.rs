@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use runtime_host_manifest::StoreLabel;
+use runtime_host_manifest::{RedisUrl, StoreLabel};
 use rusqlite::ErrorCode;
 
-use crate::database::BUSY_TIMEOUT;
+use crate::sqlite::BUSY_TIMEOUT;
 
 /// An operation that a store does not do. Nothing has been changed, unless it says otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +32,23 @@ pub enum StoreError {
         /// How long its value is.
         length: usize,
     },
+    /// The value under a key that should count on a server is not a number.
+    #[error(
+        "`{key}` is not a counter, because its value is not a signed 64-bit number in digits: \
+         delete it, or count under another key"
+    )]
+    NotANumber {
+        /// The key.
+        key: String,
+    },
     /// A counter would leave the range of a signed 64-bit number.
-    #[error("`{key}` is {value}, and adding {delta} leaves the range of a counter: set it anew")]
+    #[error(
+        "adding {delta} to the counter `{key}` leaves the range of a signed 64-bit number: set it \
+         anew"
+    )]
     CounterOverflow {
         /// The key.
         key: String,
-        /// What it is now.
-        value: i64,
         /// What should have been added.
         delta: i64,
     },
@@ -62,6 +72,10 @@ pub enum StoreError {
     /// nevertheless.
     #[error("the key-value store is not available: {0}")]
     Unavailable(String),
+    /// The server of the store does not do it: its memory is full, or it is not allowed, or the
+    /// value is of a type that is no value here. Nothing has been changed.
+    #[error("the key-value store refuses: {0}")]
+    Refused(String),
 }
 
 impl StoreError {
@@ -82,7 +96,7 @@ impl StoreError {
     }
 }
 
-/// A database file that cannot be used as a store.
+/// A store that cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The folder of the file cannot be made.
@@ -138,6 +152,14 @@ pub enum OpenError {
     Locked {
         /// The file.
         path: PathBuf,
+    },
+    /// The URL of a server cannot be used.
+    #[error("{url} cannot be used as a key-value store: {reason}")]
+    Redis {
+        /// The server.
+        url: RedisUrl,
+        /// Why not.
+        reason: String,
     },
     /// Anything else.
     #[error("the key-value store {} cannot be opened: {reason}", path.display())]

@@ -2,15 +2,14 @@
 //! kept is not decided here: that is the business of what stands behind a label.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use runtime_host_manifest::StoreLabel;
+use runtime_host_manifest::{KeyValueStore, StoreLabel};
 
-use crate::database::Database;
 use crate::error::{OpenError, StoreError};
-use crate::table;
-use crate::writer::Failure;
+use crate::redis::{RedisStore, Server};
+use crate::sqlite::{Database, SqliteStore};
 
 /// How long a key may be, in bytes of UTF-8.
 pub const MAX_KEY_BYTES: usize = 64 * 1024;
@@ -21,17 +20,28 @@ pub const MAX_VALUE_BYTES: usize = 64 * 1024 * 1024;
 /// Key-value stores by label. A clone is the same stores.
 ///
 /// A write is done in full or not at all, and is acknowledged when it will survive the end of
-/// the process. A write whose future is dropped may be done or not. Reads never wait for
-/// writes, and their futures are ready at once.
+/// this process. A write whose future is dropped, or that ends with `StoreError::Unavailable`,
+/// may be done or not. In SQLite reads never wait for writes, and their futures are ready at
+/// once.
 ///
 /// All operations give `StoreError::NoSuchStore` for an unknown label, `KeyTooLong` or
 /// `ValueTooLong` beyond [`MAX_KEY_BYTES`] and [`MAX_VALUE_BYTES`], `StoreFull` when the disk
-/// is, and `Unavailable` when the file cannot be read or written, or when another process keeps
-/// it locked.
+/// is, `Unavailable` when the file cannot be read or written, when another process keeps it
+/// locked, or when the server does not answer, and `Refused` when the server refuses.
 #[derive(Clone)]
 pub struct Stores {
-    databases: HashMap<StoreLabel, Arc<Database>>,
+    stores: HashMap<StoreLabel, Store>,
 }
+
+/// What stands behind a label.
+#[derive(Clone)]
+enum Store {
+    Sqlite(SqliteStore),
+    Redis(RedisStore),
+}
+
+/// Keys with what is under them.
+pub(crate) type Found = Vec<(String, Option<Vec<u8>>)>;
 
 /// What became of a [`Stores::compare_and_swap`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +53,45 @@ pub enum Swap {
 }
 
 impl Stores {
+    /// The stores of a configuration. Servers are not connected yet. Stores in the same file or
+    /// on the same server share what it takes to use it.
+    ///
+    /// # Errors
+    /// `OpenError` if a file cannot be written or is something else, or if a URL cannot be used.
+    pub fn open(
+        configured: impl IntoIterator<Item = (StoreLabel, KeyValueStore)>,
+    ) -> Result<Self, OpenError> {
+        let mut files: HashMap<PathBuf, Arc<Database>> = HashMap::new();
+        let mut servers: Vec<Arc<Server>> = Vec::new();
+        let mut stores = HashMap::new();
+        for (label, kind) in configured {
+            let store = match kind {
+                KeyValueStore::Sqlite { path: None } => {
+                    Store::Sqlite(SqliteStore::new(Database::temporary()?, label.clone()))
+                }
+                KeyValueStore::Sqlite { path: Some(path) } => {
+                    let database = match files.get(&path) {
+                        Some(database) => Arc::clone(database),
+                        None => Database::open(&path)?,
+                    };
+                    files.insert(path, Arc::clone(&database));
+                    Store::Sqlite(SqliteStore::new(database, label.clone()))
+                }
+                KeyValueStore::Redis { url, prefix } => {
+                    let known = servers.iter().find(|server| *server.url() == url);
+                    let server = match known {
+                        Some(server) => Arc::clone(server),
+                        None => Server::new(url)?,
+                    };
+                    servers.push(Arc::clone(&server));
+                    Store::Redis(RedisStore::new(server, prefix))
+                }
+            };
+            stores.insert(label, store);
+        }
+        Ok(Self { stores })
+    }
+
     /// Stores in an SQLite file, which is made if it isn't there, as is its folder.
     ///
     /// # Errors
@@ -63,37 +112,61 @@ impl Stores {
     }
 
     fn on(database: &Arc<Database>, labels: impl IntoIterator<Item = StoreLabel>) -> Self {
+        let store = |label: &StoreLabel| SqliteStore::new(Arc::clone(database), label.clone());
         Self {
-            databases: labels
+            stores: labels
                 .into_iter()
-                .map(|label| (label, database.clone()))
+                .map(|label| (label.clone(), Store::Sqlite(store(&label))))
                 .collect(),
+        }
+    }
+
+    /// Looks whether the servers of the stores answer, each at most half a second. The log tells
+    /// of those that don't; their stores fail until they do.
+    pub async fn probe(&self) {
+        let mut probed: Vec<&Arc<Server>> = Vec::new();
+        for store in self.stores.values() {
+            if let Store::Redis(store) = store
+                && !probed
+                    .iter()
+                    .any(|server| Arc::ptr_eq(server, store.server()))
+            {
+                store.server().probe().await;
+                probed.push(store.server());
+            }
         }
     }
 
     /// Whether there is a store with this label.
     pub fn contains(&self, label: &StoreLabel) -> bool {
-        self.databases.contains_key(label)
+        self.stores.contains_key(label)
     }
 
     /// The value under a key.
     pub async fn get(&self, label: &StoreLabel, key: &str) -> Result<Option<Vec<u8>>, StoreError> {
         check_key(key)?;
-        self.database(label)?
-            .read(|connection| table::get(connection, label.as_str(), key))
+        match self.store(label)? {
+            Store::Sqlite(store) => store.get(key),
+            Store::Redis(store) => Box::pin(store.get(key)).await,
+        }
     }
 
     /// Whether there is a value under a key.
     pub async fn exists(&self, label: &StoreLabel, key: &str) -> Result<bool, StoreError> {
         check_key(key)?;
-        self.database(label)?
-            .read(|connection| table::exists(connection, label.as_str(), key))
+        match self.store(label)? {
+            Store::Sqlite(store) => store.exists(key),
+            Store::Redis(store) => Box::pin(store.exists(key)).await,
+        }
     }
 
-    /// All keys of a store, in no particular order.
+    /// All keys of a store, in no particular order. While others write, a server may leave out
+    /// keys that are new, and give some that are gone.
     pub async fn keys(&self, label: &StoreLabel) -> Result<Vec<String>, StoreError> {
-        self.database(label)?
-            .read(|connection| table::keys(connection, label.as_str()))
+        match self.store(label)? {
+            Store::Sqlite(store) => store.keys(),
+            Store::Redis(store) => Box::pin(store.keys()).await,
+        }
     }
 
     /// The values under several keys, all as of the same moment, in the order of the keys.
@@ -103,15 +176,10 @@ impl Stores {
         keys: Vec<String>,
     ) -> Result<Vec<(String, Option<Vec<u8>>)>, StoreError> {
         keys.iter().try_for_each(|key| check_key(key))?;
-        self.database(label)?.read(|connection| {
-            let moment = connection.unchecked_transaction()?;
-            keys.into_iter()
-                .map(|key| {
-                    let value = table::get(&moment, label.as_str(), &key)?;
-                    Ok((key, value))
-                })
-                .collect()
-        })
+        match self.store(label)? {
+            Store::Sqlite(store) => store.get_many(keys),
+            Store::Redis(store) => Box::pin(store.get_many(keys)).await,
+        }
     }
 
     /// Puts a value under a key, in place of the one that is there.
@@ -135,14 +203,10 @@ impl Stores {
             check_key(key)?;
             check_value(value)?;
         }
-        let store = label.clone();
-        let work = move |connection: &rusqlite::Connection| {
-            entries
-                .iter()
-                .try_for_each(|(key, value)| table::set(connection, store.as_str(), key, value))
-                .map_err(Failure::from)
-        };
-        self.database(label)?.write(work).await
+        match self.store(label)? {
+            Store::Sqlite(store) => store.set_many(entries).await,
+            Store::Redis(store) => Box::pin(store.set_many(entries)).await,
+        }
     }
 
     /// Takes away a key with its value. That there is none is no error.
@@ -161,22 +225,19 @@ impl Stores {
         keys: Vec<String>,
     ) -> Result<(), StoreError> {
         keys.iter().try_for_each(|key| check_key(key))?;
-        let store = label.clone();
-        let work = move |connection: &rusqlite::Connection| {
-            keys.iter()
-                .try_for_each(|key| table::delete(connection, store.as_str(), key))
-                .map_err(Failure::from)
-        };
-        self.database(label)?.write(work).await
+        match self.store(label)? {
+            Store::Sqlite(store) => store.delete_many(keys).await,
+            Store::Redis(store) => Box::pin(store.delete_many(keys)).await,
+        }
     }
 
     /// Adds to the counter under a key and gives its new value. Where there is nothing, it
-    /// counts from 0; adding 0 there leaves it so. A counter is kept as Spin keeps it: a signed
-    /// number in 8 bytes, the lowest first.
+    /// counts from 0; adding 0 there leaves it so. A counter is kept as Spin keeps it: in SQLite
+    /// a signed number in 8 bytes, the lowest first; in Redis a number in digits.
     ///
     /// # Errors
-    /// `StoreError::NotACounter` if the value is not 8 bytes long, `CounterOverflow` if the sum is
-    /// no signed 64-bit number.
+    /// `StoreError::NotACounter` or `NotANumber` if the value is something else,
+    /// `CounterOverflow` if the sum is no signed 64-bit number.
     pub async fn increment(
         &self,
         label: &StoreLabel,
@@ -185,23 +246,10 @@ impl Stores {
     ) -> Result<i64, StoreError> {
         let key = key.into();
         check_key(&key)?;
-        let store = label.clone();
-        let work = move |connection: &rusqlite::Connection| {
-            let bytes = table::get(connection, store.as_str(), &key)?;
-            let value = bytes.map_or(Ok(0), |bytes| counter(&key, &bytes))?;
-            let sum = value.checked_add(delta).ok_or_else(|| {
-                Failure::Refused(StoreError::CounterOverflow {
-                    key: key.clone(),
-                    value,
-                    delta,
-                })
-            })?;
-            if delta != 0 {
-                table::set(connection, store.as_str(), &key, &sum.to_le_bytes())?;
-            }
-            Ok(sum)
-        };
-        self.database(label)?.write(work).await
+        match self.store(label)? {
+            Store::Sqlite(store) => store.increment(key, delta).await,
+            Store::Redis(store) => Box::pin(store.increment(key, delta)).await,
+        }
     }
 
     /// Puts a value under a key if what is there is still what is expected: these bytes, or
@@ -216,42 +264,31 @@ impl Stores {
         let key = key.into();
         check_key(&key)?;
         check_value(&value)?;
-        let store = label.clone();
-        let work = move |connection: &rusqlite::Connection| {
-            if table::get(connection, store.as_str(), &key)? != expected {
-                return Ok(Swap::Changed);
-            }
-            table::set(connection, store.as_str(), &key, &value)?;
-            Ok(Swap::Done)
-        };
-        self.database(label)?.write(work).await
+        match self.store(label)? {
+            Store::Sqlite(store) => store.compare_and_swap(key, expected, value).await,
+            Store::Redis(store) => Box::pin(store.compare_and_swap(key, expected, value)).await,
+        }
     }
 
-    /// Waits until all writes that have been handed in are done.
+    /// Waits until all writes that have been handed in are done. What a server was told is done
+    /// when the one who told it knows.
     ///
     /// # Errors
     /// `StoreError::Unavailable` if a file cannot be written any more.
     pub async fn flush(&self) -> Result<(), StoreError> {
-        for database in self.databases.values() {
-            database.write(|_| Ok(())).await?;
+        for store in self.stores.values() {
+            if let Store::Sqlite(store) = store {
+                store.flush().await?;
+            }
         }
         Ok(())
     }
 
-    fn database(&self, label: &StoreLabel) -> Result<&Arc<Database>, StoreError> {
-        self.databases
+    fn store(&self, label: &StoreLabel) -> Result<&Store, StoreError> {
+        self.stores
             .get(label)
             .ok_or_else(|| StoreError::NoSuchStore(label.clone()))
     }
-}
-
-fn counter(key: &str, bytes: &[u8]) -> Result<i64, Failure> {
-    bytes.try_into().map(i64::from_le_bytes).map_err(|_| {
-        Failure::Refused(StoreError::NotACounter {
-            key: key.to_owned(),
-            length: bytes.len(),
-        })
-    })
 }
 
 fn check_key(key: &str) -> Result<(), StoreError> {
@@ -276,11 +313,19 @@ fn check_value(value: &[u8]) -> Result<(), StoreError> {
 
 impl std::fmt::Debug for Stores {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let files = self
-            .databases
-            .iter()
-            .map(|(label, database)| (label.as_str(), database.path()));
-        f.debug_map().entries(files).finish()
+        let stores = self.stores.iter();
+        f.debug_map()
+            .entries(stores.map(|(label, store)| (label.as_str(), store)))
+            .finish()
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(store) => store.fmt(f),
+            Self::Redis(store) => store.fmt(f),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What can be wrong with a manifest. Each problem is one sentence that says what, where, and
+//! What can be wrong with a manifest or a runtime config. Each problem is one sentence that says what, where, and
 //! what to do.
 
 use std::fmt;
@@ -162,6 +162,16 @@ pub enum Problem {
         id: String,
         /// The nearest that exists.
         suggestion: Suggestion,
+    },
+    /// Something that Spin can do and this host can't.
+    #[error("{what} {place} is not built into this host: {instead}")]
+    NotBuiltIn {
+        /// What is asked for.
+        what: String,
+        /// Where.
+        place: Place,
+        /// What to do instead.
+        instead: &'static str,
     },
     /// Keys that exclude each other, or none of them.
     #[error("{what} {place}: {fix}")]

@@ -1,5 +1,6 @@
 //! A Spin manifest (`spin.toml`, version 2) read strictly into a typed application: its
-//! components, routes, variables and allowed hosts.
+//! components, routes, variables and allowed hosts; and the runtime config that may stand beside
+//! it.
 //!
 //! Everything that can be known to be wrong without running anything is found here, and is told
 //! in one sentence with the fix. Nothing is loaded, served or run here, and nothing is known of
@@ -8,6 +9,7 @@
 //! [`load`] gives the [`Application`]. [`VariableValues::resolve`] gives its variables their
 //! values; with those, [`Application::component_variables`] and [`Application::allowed_hosts`]
 //! say what each component gets. [`RouteTable`] finds the trigger for a request path.
+//! [`load_runtime_config`] gives the [`RuntimeConfig`].
 
 mod addresses;
 mod allowed_hosts;
@@ -16,8 +18,10 @@ mod dependency;
 mod error;
 mod names;
 mod reading;
+mod redis_url;
 mod route;
 mod route_table;
+mod runtime_config;
 mod section;
 mod suggestion;
 mod template;
@@ -35,7 +39,11 @@ pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
 pub use error::{ManifestError, Place, Problem};
 pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};
 pub use reading::load;
+pub use redis_url::{RedisUrl, RedisUrlError};
 pub use route::{Route, RouteError};
 pub use route_table::{Match, RouteTable, RouteWarning};
+pub use runtime_config::{
+    KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider, load_runtime_config,
+};
 pub use template::{Template, TemplateError};
 pub use variables::{VariableError, VariableOverride, VariableValues};

@@ -76,10 +76,10 @@ checked_name!(
 );
 
 impl VariableName {
-    /// The environment variable that sets this variable: `SPIN_VARIABLE_` and the name in
-    /// upper case.
-    pub fn environment_name(&self) -> String {
-        format!("SPIN_VARIABLE_{}", self.0.to_ascii_uppercase())
+    /// The environment variable that sets this variable: a prefix, `SPIN_VARIABLE` unless a
+    /// provider has its own, and the name in upper case.
+    pub(crate) fn environment_name(&self, prefix: &str) -> String {
+        format!("{prefix}_{}", self.0.to_ascii_uppercase())
     }
 }
 
@@ -188,6 +188,9 @@ mod tests {
     #[test]
     fn a_variable_is_set_by_its_name_in_upper_case() {
         let name: VariableName = "api_key".parse().unwrap();
-        assert_eq!(name.environment_name(), "SPIN_VARIABLE_API_KEY");
+        assert_eq!(
+            name.environment_name("SPIN_VARIABLE"),
+            "SPIN_VARIABLE_API_KEY"
+        );
     }
 }

@@ -1,5 +1,5 @@
-//! A table of a manifest while it is read. It hands out its keys, and at the end refuses the
-//! ones that nobody asked for, so that no key of a manifest is ever ignored. What the keys mean
+//! A table of a manifest or a runtime config while it is read. It hands out its keys, and at the
+//! end refuses the ones that nobody asked for, so that no key is ever ignored. What the keys mean
 //! is not known here.
 
 use toml::Spanned;
@@ -31,7 +31,7 @@ pub(crate) struct Entry<'a> {
 }
 
 impl<'a> Section<'a> {
-    /// The whole manifest.
+    /// The whole file.
     pub(crate) fn top(text: &'a str, table: &'a DeTable<'a>) -> Self {
         Self {
             text,

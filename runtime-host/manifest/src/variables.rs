@@ -1,6 +1,6 @@
-//! The values of an application's variables: from the command line, the environment, a `.env`
-//! file or the manifest's defaults, the first of these winning. Values are fixed before anything
-//! runs, and a secret one is never shown.
+//! The values of an application's variables: from the command line, the providers of a runtime
+//! config, the environment, a `.env` file or the manifest's defaults, the first of these winning.
+//! Values are fixed before anything runs, and a secret one is never shown.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 
 use crate::application::Application;
 use crate::names::VariableName;
+use crate::runtime_config::VariablesProvider;
 use crate::section::line_of;
 use crate::suggestion::Suggestion;
+
+/// What the names of variables begin with in the environment, unless a provider says otherwise.
+pub(crate) const USUAL_PREFIX: &str = "SPIN_VARIABLE";
 
 /// The values of all variables of an application.
 #[derive(Clone, Default)]
@@ -37,7 +41,7 @@ pub enum VariableError {
     #[error(
         "the variable `{name}` is required and has no value: give `--variable {name}=…`, set \
          {} in the environment, or write it into a `.env` file beside spin.toml",
-        name.environment_name()
+        name.environment_name(USUAL_PREFIX)
     )]
     Unset {
         /// The variable.
@@ -144,17 +148,32 @@ fn read(path: &Path) -> Result<String, VariableError> {
 }
 
 impl VariableValues {
-    /// Gives every variable of the application its value, the strongest source first:
-    /// `overrides` (of two for the same variable the last), `SPIN_VARIABLE_<NAME>` in the
-    /// environment as `environment` tells it, the same in a `.env` file beside the manifest, the
-    /// default.
+    /// Gives every variable of the application its value, as
+    /// [`VariableValues::resolve_with_providers`] does without any.
     ///
     /// # Errors
-    /// `VariableError::Unset` for a required variable without a value, `Unknown` for an override
-    /// of a variable that is not declared, `File` for a broken `.env` file.
+    /// The same.
     pub fn resolve(
         application: &Application,
         overrides: &[VariableOverride],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, VariableError> {
+        Self::resolve_with_providers(application, overrides, &[], environment)
+    }
+
+    /// Gives every variable of the application its value, the strongest source first:
+    /// `overrides` (of two for the same variable the last), `providers` in their order,
+    /// `SPIN_VARIABLE_<NAME>` in the environment as `environment` tells it, the same in a `.env`
+    /// file beside the manifest, the default.
+    ///
+    /// # Errors
+    /// `VariableError::Unset` for a required variable without a value, `Unknown` for an override
+    /// of a variable that is not declared, `File` for a broken `.env` file, or for one that a
+    /// provider names and that isn't there.
+    pub fn resolve_with_providers(
+        application: &Application,
+        overrides: &[VariableOverride],
+        providers: &[VariablesProvider],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, VariableError> {
         let declared = &application.variables;
@@ -170,15 +189,24 @@ impl VariableValues {
                 ),
             });
         }
-        let dotenv = read_dotenv(&application.base_dir.join(".env"))?;
+        let mut sources = providers
+            .iter()
+            .map(Source::of)
+            .collect::<Result<Vec<_>, _>>()?;
+        let dotenv = application.base_dir.join(".env");
+        sources.push(Source::Environment {
+            prefix: USUAL_PREFIX,
+            dotenv: read_dotenv(&dotenv)?.unwrap_or_default(),
+        });
         let mut values = BTreeMap::new();
         for (name, declaration) in declared {
             let given = overrides.iter().rev().find(|o| o.name == name.as_str());
-            let key = name.environment_name();
             let text = given
                 .map(|given| given.value.clone())
-                .or_else(|| environment(&key))
-                .or_else(|| dotenv.get(&key).cloned())
+                .or_else(|| {
+                    let mut found = sources.iter().map(|source| source.get(name, &environment));
+                    found.find_map(|value| value)
+                })
                 .or_else(|| declaration.default.clone())
                 .ok_or_else(|| VariableError::Unset { name: name.clone() })?;
             values.insert(
@@ -203,10 +231,55 @@ impl VariableValues {
     }
 }
 
-fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>, VariableError> {
+/// Where values are looked for.
+enum Source<'a> {
+    Static(&'a BTreeMap<String, String>),
+    Environment {
+        prefix: &'a str,
+        /// What the environment doesn't have.
+        dotenv: BTreeMap<String, String>,
+    },
+}
+
+impl<'a> Source<'a> {
+    fn of(provider: &'a VariablesProvider) -> Result<Self, VariableError> {
+        Ok(match provider {
+            VariablesProvider::Static(values) => Self::Static(values),
+            VariablesProvider::Env { prefix, dotenv } => Self::Environment {
+                prefix,
+                dotenv: match dotenv {
+                    None => BTreeMap::new(),
+                    Some(path) => read_dotenv(path)?.ok_or_else(|| VariableError::File {
+                        path: path.clone(),
+                        reason: "there is no such file: correct `dotenv_path` in the runtime \
+                                 config"
+                            .to_owned(),
+                    })?,
+                },
+            },
+        })
+    }
+
+    fn get(
+        &self,
+        name: &VariableName,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Option<String> {
+        match self {
+            Self::Static(values) => values.get(name.as_str()).cloned(),
+            Self::Environment { prefix, dotenv } => {
+                let key = name.environment_name(prefix);
+                environment(&key).or_else(|| dotenv.get(&key).cloned())
+            }
+        }
+    }
+}
+
+/// The entries of a `.env` file; None if there is no such file.
+fn read_dotenv(path: &Path) -> Result<Option<BTreeMap<String, String>>, VariableError> {
     let lines = match dotenvy::from_path_iter(path) {
         Ok(lines) => lines,
-        Err(e) if e.not_found() => return Ok(BTreeMap::new()),
+        Err(e) if e.not_found() => return Ok(None),
         Err(e) => {
             return Err(VariableError::File {
                 path: path.to_owned(),
@@ -222,7 +295,7 @@ fn read_dotenv(path: &Path) -> Result<BTreeMap<String, String>, VariableError> {
         })?;
         values.insert(name, value);
     }
-    Ok(values)
+    Ok(Some(values))
 }
 
 impl fmt::Debug for VariableValues {
@@ -339,6 +412,48 @@ mod tests {
         );
         let last = VariableOverride::new("host", "");
         assert_eq!(host(&[given, last], &environment), "");
+    }
+
+    #[test]
+    fn providers_come_before_the_environment_in_their_order() {
+        let folder = Folder::new();
+        let more = folder.write("more.env", "MINE_HOST=more.example\nMINE_TOKEN=more");
+        let fixed = |name: &str, value: &str| {
+            VariablesProvider::Static([(name.to_owned(), value.to_owned())].into())
+        };
+        let mine = |dotenv: Option<PathBuf>| VariablesProvider::Env {
+            prefix: "MINE".to_owned(),
+            dotenv,
+        };
+        let application = crate::load(folder.0.path()).unwrap();
+        let resolve = |providers: &[VariablesProvider]| {
+            let environment = |name: &str| match name {
+                "SPIN_VARIABLE_HOST" => Some("usual.example".to_owned()),
+                "MINE_HOST" => Some("mine.example".to_owned()),
+                _ => None,
+            };
+            let overrides = [token("t")];
+            VariableValues::resolve_with_providers(&application, &overrides, providers, environment)
+        };
+        let host = |providers: &[VariablesProvider]| {
+            let values = resolve(providers).unwrap();
+            assert_eq!(
+                values.get("token"),
+                Some("t"),
+                "overrides are the strongest"
+            );
+            values.get("host").unwrap().to_owned()
+        };
+        assert_eq!(host(&[]), "usual.example");
+        assert_eq!(host(&[mine(None)]), "mine.example");
+        assert_eq!(host(&[mine(Some(more))]), "mine.example");
+        assert_eq!(host(&[fixed("token", "s")]), "usual.example");
+        let first = fixed("host", "first.example");
+        assert_eq!(host(&[first.clone(), mine(None)]), "first.example");
+        assert_eq!(host(&[mine(None), first]), "mine.example");
+
+        let told = resolve(&[mine(Some("gone.env".into()))]).unwrap_err();
+        assert!(told.to_string().contains("`dotenv_path`"), "{told}");
     }
 
     #[test]

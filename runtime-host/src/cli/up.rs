@@ -55,6 +55,10 @@ pub(super) struct Up {
     #[arg(long)]
     find_free_port: bool,
 
+    /// A runtime-config.toml: which stores stand behind labels, where variables come from.
+    #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
+    runtime_config_file: Option<PathBuf>,
+
     /// Where stores are kept. [default: .spin beside the manifest]
     #[arg(long, value_name = "PATH")]
     state_dir: Option<PathBuf>,
@@ -137,9 +141,7 @@ impl LimitArgs {
             request_timeout: self.request_timeout.unwrap_or(default.request_timeout),
             max_instance_memory: self
                 .max_instance_memory
-                .map_or(default.max_instance_memory, |size| {
-                    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-                }),
+                .map_or(default.max_instance_memory, bytes),
             max_instance_reuse_count: count(
                 self.max_instance_reuse_count,
                 default.max_instance_reuse_count,
@@ -222,6 +224,12 @@ impl Up {
         for argument in &self.variable {
             builder = builder.variables(VariableOverride::from_argument(argument)?);
         }
+        if let Some(size) = self.limits.max_instance_memory {
+            builder = builder.max_instance_memory(bytes(size));
+        }
+        if let Some(path) = &self.runtime_config_file {
+            builder = builder.runtime_config_file(path);
+        }
         if let Some(path) = &self.state_dir {
             builder = builder.state_dir(path);
         }
@@ -275,6 +283,10 @@ impl Signals {
             _ = self.interrupt.recv() => Ended::Interrupted,
         }
     }
+}
+
+fn bytes(size: ByteSize) -> usize {
+    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
 fn pair(argument: &str) -> Result<(String, String), String> {

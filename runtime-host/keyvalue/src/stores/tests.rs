@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 
 use super::*;
-use crate::database::BUSY_TIMEOUT;
+use crate::sqlite::BUSY_TIMEOUT;
 
 fn label(label: &str) -> StoreLabel {
     label.parse().unwrap()
@@ -22,6 +22,14 @@ fn label(label: &str) -> StoreLabel {
 fn default() -> &'static StoreLabel {
     static DEFAULT: LazyLock<StoreLabel> = LazyLock::new(|| label("default"));
     &DEFAULT
+}
+
+/// The file behind the store `default`.
+fn database(stores: &Stores) -> &Database {
+    match &stores.stores[default()] {
+        Store::Sqlite(store) => store.database(),
+        Store::Redis(_) => panic!("it should be a file"),
+    }
 }
 
 fn temporary() -> Stores {
@@ -181,10 +189,7 @@ async fn what_is_no_counter_does_not_count() {
     let refused = stores.increment(default(), "n", 1).await;
     assert!(matches!(
         refused,
-        Err(StoreError::CounterOverflow {
-            value: i64::MAX,
-            ..
-        })
+        Err(StoreError::CounterOverflow { delta: 1, .. })
     ));
     assert_eq!(stores.increment(default(), "n", 0).await, Ok(i64::MAX));
 }
@@ -333,7 +338,7 @@ async fn a_full_disk_refuses_what_does_not_fit_and_nothing_else() {
     let stores = temporary();
     // The same error as of a full disk: the file may not grow beyond this.
     let pages = 64;
-    stores.databases[default()]
+    database(&stores)
         .write(move |connection| Ok(connection.pragma_update(None, "max_page_count", pages)?))
         .await
         .unwrap();
@@ -583,7 +588,7 @@ async fn readers_do_not_wait_for_a_commit_of_another_process() {
 async fn the_folder_of_a_temporary_store_is_removed_with_it() {
     let stores = temporary();
     stores.set(default(), "a", vec![1]).await.unwrap();
-    let file = stores.databases[default()].path().to_owned();
+    let file = database(&stores).path().to_owned();
     assert!(file.exists());
     drop(stores);
     assert!(!file.exists());

@@ -10,9 +10,9 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
+use super::table;
+use super::writer::{Failure, Writer};
 use crate::error::{OpenError, StoreError};
-use crate::table;
-use crate::writer::{Failure, Writer};
 
 /// How long to wait for another process that has locked the file.
 pub(crate) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,112 @@
+//! `runtime-config.toml`: what an application runs on here, as opposed to what it is. Which store
+//! stands behind a label, where variables come from, where things are kept. The format is Spin's,
+//! read as strictly as a manifest: no key is ignored, and what this host can't do is refused by
+//! its name. Opening stores and connecting is not done here.
+//!
+//! There are passwords in this file, so no error shows its text.
+
+mod reading;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::error::Problem;
+use crate::names::StoreLabel;
+use crate::redis_url::RedisUrl;
+
+pub use reading::load_runtime_config;
+
+/// A runtime config file, read. The default is that of an empty file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// The stores behind labels. Other labels have their usual store.
+    pub key_value_stores: BTreeMap<StoreLabel, KeyValueStore>,
+    /// Where variables get their values, the strongest first.
+    pub variables_providers: Vec<VariablesProvider>,
+    /// Where stores are kept. A relative path starts in the current folder, as it does in Spin.
+    pub state_dir: Option<PathBuf>,
+    /// Where guest output is kept. A relative path starts in the current folder.
+    pub log_dir: Option<PathBuf>,
+    /// Bytes that one instance may hold.
+    pub max_instance_memory: Option<u64>,
+}
+
+/// What stands behind a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeyValueStore {
+    /// Type `spin`: an SQLite file. Without a path nothing is kept after the end of the process.
+    Sqlite {
+        /// The file. A relative path has been made one that starts beside the config file.
+        path: Option<PathBuf>,
+    },
+    /// Type `redis`: a server, which other hosts can share.
+    Redis {
+        /// The server and the database on it.
+        url: RedisUrl,
+        /// What every key begins with on the server. Components don't see it.
+        prefix: String,
+    },
+}
+
+/// Where variables get their values.
+#[derive(Clone, PartialEq, Eq)]
+pub enum VariablesProvider {
+    /// Type `static`: the values stand in the config file.
+    Static(BTreeMap<String, String>),
+    /// Type `env`: the variable `api_key` is `<prefix>_API_KEY` in the environment.
+    Env {
+        /// What the names in the environment begin with.
+        prefix: String,
+        /// A file of further `NAME=value` lines. A relative path starts in the current folder.
+        dotenv: Option<PathBuf>,
+    },
+}
+
+impl std::fmt::Debug for VariablesProvider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Static(values) => f.debug_tuple("Static").field(&values.keys()).finish(),
+            Self::Env { prefix, dotenv } => f
+                .debug_struct("Env")
+                .field("prefix", prefix)
+                .field("dotenv", dotenv)
+                .finish(),
+        }
+    }
+}
+
+/// A runtime config file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeConfigError {
+    /// The file cannot be read.
+    #[error(
+        "the runtime config {} cannot be read ({reason}): correct `--runtime-config-file` or \
+         RUNTIME_CONFIG_FILE",
+        path.display()
+    )]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        reason: std::io::Error,
+    },
+    /// The file is not TOML.
+    #[error("the runtime config {} is not valid TOML in line {line}: {message}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What the parser says.
+        message: String,
+    },
+    /// The file is TOML, but not a valid runtime config.
+    #[error("{}: {problem}", path.display())]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: Box<Problem>,
+    },
+}

@@ -1,0 +1,164 @@
+//! A real Redis server of a test's own, on a free port: started and ended with the test, and
+//! killed, stopped and started again in between. What is on it is not known here.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+/// How long a server may take until it accepts connections.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often it is tried.
+const STEP: Duration = Duration::from_millis(5);
+
+/// A running server. It forgets nothing that it has acknowledged, not even when it is killed.
+/// Dropping it kills it and removes its data.
+#[derive(Debug)]
+pub struct RedisServer {
+    folder: TempDir,
+    address: SocketAddr,
+    arguments: Vec<String>,
+    process: Option<Child>,
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum RedisServerError {
+    /// The program does not start.
+    #[error("redis-server does not start ({0}): install it (Debian: apt-get install redis-server)")]
+    NotStarted(io::Error),
+    /// It starts and ends again.
+    #[error("redis-server ended with {0}: it tells why on standard output")]
+    Ended(ExitStatus),
+    /// It accepts no connections.
+    #[error("redis-server accepts no connection within {} s", PATIENCE.as_secs())]
+    TimedOut,
+    /// It has been killed before.
+    #[error("redis-server is not running: start it again first")]
+    NotRunning,
+    /// The system does not give what is needed.
+    #[error("no redis-server: {0}")]
+    System(#[from] io::Error),
+}
+
+impl RedisServer {
+    /// Starts a server and waits until it accepts connections.
+    ///
+    /// # Errors
+    /// If the program is not installed, or does not serve.
+    pub fn start() -> Result<Self, RedisServerError> {
+        Self::start_with(&[])
+    }
+
+    /// The same with further arguments for `redis-server`.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with(arguments: &[&str]) -> Result<Self, RedisServerError> {
+        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let mut server = Self {
+            folder: TempDir::new()?,
+            address: free.local_addr()?,
+            arguments: arguments.iter().map(ToString::to_string).collect(),
+            process: None,
+        };
+        drop(free);
+        server.start_again()?;
+        Ok(server)
+    }
+
+    /// Starts the server again, on the same port with the same data, and waits until it accepts
+    /// connections. Kills the one that runs.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_again(&mut self) -> Result<(), RedisServerError> {
+        self.kill()?;
+        let port = self.address.port().to_string();
+        let started = Command::new("redis-server")
+            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+            .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
+            .arg(self.folder.path())
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn();
+        let process = started.map_err(RedisServerError::NotStarted)?;
+        let process = self.process.insert(process);
+        let began = Instant::now();
+        while TcpStream::connect(self.address).is_err() {
+            if let Some(status) = process.try_wait()? {
+                return Err(RedisServerError::Ended(status));
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(RedisServerError::TimedOut);
+            }
+            sleep(STEP);
+        }
+        Ok(())
+    }
+
+    /// Ends it as `kill -9` does.
+    ///
+    /// # Errors
+    /// If the system does not allow it.
+    pub fn kill(&mut self) -> Result<(), RedisServerError> {
+        if let Some(mut process) = self.process.take() {
+            process.kill()?;
+            process.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Stops it without ending it: its connections stay, new ones come about, and nothing is
+    /// answered.
+    ///
+    /// # Errors
+    /// If it is not running.
+    pub fn freeze(&self) -> Result<(), RedisServerError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// If it is not running.
+    pub fn thaw(&self) -> Result<(), RedisServerError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), RedisServerError> {
+        let id = self.process.as_ref().map(Child::id);
+        let id = id.and_then(|id| Pid::from_raw(id.try_into().ok()?));
+        let id = id.ok_or(RedisServerError::NotRunning)?;
+        Ok(kill_process(id, signal).map_err(io::Error::from)?)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// `redis://127.0.0.1:<port>`
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address)
+    }
+
+    /// The folder with its data, where it also runs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.kill();
+    }
+}
