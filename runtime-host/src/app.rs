@@ -23,6 +23,7 @@ use wasmtime_wasi_http::{p2, p3};
 
 use crate::capabilities;
 use crate::capabilities::key_value::GrantedStores;
+use crate::capabilities::outbound_http::OutboundSettings;
 use crate::capabilities::variables::GrantedVariables;
 use crate::clock::GuestClock;
 use crate::compiled::CompiledCode;
@@ -122,6 +123,7 @@ pub(crate) struct Surroundings {
     pub(crate) stores: Arc<Stores>,
     pub(crate) output: GuestOutput,
     pub(crate) clock: GuestClock,
+    pub(crate) outbound: OutboundSettings,
     /// Variables of the environment for every component, over those of the manifest.
     pub(crate) environment: Vec<(String, String)>,
 }
@@ -156,6 +158,7 @@ pub(crate) struct LoadedComponent {
     pub(crate) stores: GrantedStores,
     pub(crate) variables: GrantedVariables,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    pub(crate) outbound: OutboundSettings,
     pub(crate) output: GuestOutput,
 }
 
@@ -323,6 +326,7 @@ fn load_component(
         stores: GrantedStores::new(Arc::clone(&surroundings.stores), &declared.key_value_stores),
         variables: Arc::new(application.component_variables(id, values)?),
         allowed_hosts: Arc::new(allowed_hosts),
+        outbound: surroundings.outbound.clone(),
         output: surroundings.output.clone(),
     })
 }

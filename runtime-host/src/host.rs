@@ -17,6 +17,7 @@ use runtime_host_manifest::{
 };
 
 use crate::app::{App, LoadError, Surroundings};
+use crate::capabilities::outbound_http::OutboundSettings;
 use crate::clock::{GuestClock, SystemClock, WallClock};
 use crate::compiled::CompiledCode;
 use crate::engine::{self, EngineError};
@@ -279,6 +280,10 @@ impl HostBuilder {
             stores: Arc::clone(&stores),
             output: output.clone(),
             clock: GuestClock(self.clock),
+            outbound: OutboundSettings {
+                never_reuses_connections: config.never_reuses_connections,
+                blocked_networks: Arc::new(config.blocked_networks),
+            },
             environment: self.environment,
         };
         Ok(Loaded {

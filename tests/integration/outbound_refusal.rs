@@ -62,3 +62,50 @@ async fn a_name_that_leads_to_a_private_address_is_refused() {
     }
     assert_eq!(market.connections(), 0);
 }
+
+/// Guests that may reach this host, with a runtime config of that text.
+async fn guests_with(runtime_config: &str, url: &str) -> Guests {
+    let folder = tempfile::TempDir::new().unwrap();
+    let config = folder.path().join("runtime-config.toml");
+    std::fs::write(&config, runtime_config).unwrap();
+    Guests::with(&[url], |builder| builder.runtime_config_file(config)).await
+}
+
+#[tokio::test]
+async fn a_network_that_the_operator_blocks_is_refused_although_it_is_listed() {
+    let market = Market::start(Config::default()).await.unwrap();
+    let url = market.url();
+    for blocked in ["127.0.0.0/8", "private"] {
+        let config = format!("[outbound_networking]\nblock_networks = [\"{blocked}\"]\n");
+        let guests = guests_with(&config, &url).await;
+        for caller in ["modern", "classic"] {
+            let path = format!("/{caller}/fetch?url={url}/");
+            guests.get(&path).await.expect_status(502);
+            until("the log names the setting", async || {
+                let log = guests.stderr_of(caller);
+                log.contains(&url) && log.contains("`block_networks` in the runtime config")
+            })
+            .await;
+        }
+    }
+    assert_eq!(market.connections(), 0);
+}
+
+#[tokio::test]
+async fn connections_are_reused_unless_the_operator_forbids_it() {
+    let config = "[outbound_http]\nconnection_pooling = false\n";
+    for (config, kept) in [("", 1), (config, 0)] {
+        let market = Market::start(Config::default()).await.unwrap();
+        let url = market.url();
+        let guests = guests_with(config, &url).await;
+        for _ in 0..3 {
+            let path = format!("/modern/fetch?url={url}/coingecko/ping");
+            guests.get(&path).await;
+        }
+        assert_eq!(market.calls(Provider::CoinGecko), 3);
+        until("connections are kept or not", async || {
+            market.connections() == kept
+        })
+        .await;
+    }
+}

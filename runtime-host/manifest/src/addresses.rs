@@ -42,6 +42,14 @@ pub fn is_restricted_address(address: IpAddr) -> bool {
     }
 }
 
+/// The address that is judged: the IPv4 address for which an IPv6 address stands, if it does.
+pub(crate) fn judged(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => embedded_v4(v6.segments()).map_or(IpAddr::V6(v6), IpAddr::V4),
+        v4 => v4,
+    }
+}
+
 fn is_restricted_v4(address: Ipv4Addr) -> bool {
     RESTRICTED_V4.iter().any(|net| net.contains(&address))
 }

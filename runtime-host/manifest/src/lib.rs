@@ -14,6 +14,7 @@
 mod addresses;
 mod allowed_hosts;
 mod application;
+mod blocked_networks;
 mod dependency;
 mod error;
 mod names;
@@ -35,6 +36,7 @@ pub use application::{
     Application, Build, Component, Executor, FileMount, HttpTrigger, Profile, Source,
     StaticResponse, Target, TargetEnvironment, TriggerRoute, VariableDeclaration,
 };
+pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks};
 pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
 pub use error::{ManifestError, Place, Problem};
 pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};

@@ -10,6 +10,7 @@ mod reading;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::blocked_networks::BlockedNetworks;
 use crate::error::Problem;
 use crate::names::StoreLabel;
 use crate::redis_url::RedisUrl;
@@ -29,6 +30,10 @@ pub struct RuntimeConfig {
     pub log_dir: Option<PathBuf>,
     /// Bytes that one instance may hold.
     pub max_instance_memory: Option<u64>,
+    /// Whether outbound HTTP requests get a connection of their own each.
+    pub never_reuses_connections: bool,
+    /// What no component reaches.
+    pub blocked_networks: BlockedNetworks,
 }
 
 /// What stands behind a label.

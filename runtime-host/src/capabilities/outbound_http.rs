@@ -14,7 +14,7 @@ use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use runtime_host_manifest::{Refusal, RefusalReason, Verdict, chained_component};
+use runtime_host_manifest::{BlockedNetworks, Refusal, RefusalReason, Verdict, chained_component};
 use tokio::time::timeout;
 use wasmtime::AsContextMut;
 use wasmtime::component::{Accessor, GuestTaskId, HasData, Linker, Resource};
@@ -55,6 +55,15 @@ const MAX_CONCURRENT: usize = 128;
 /// How many calls from component to component one request can lead to in a row.
 const MAX_CHAIN: u8 = 16;
 
+/// What the operator says of outbound requests, whatever the application asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OutboundSettings {
+    /// Whether each request gets a connection of its own.
+    pub(crate) never_reuses_connections: bool,
+    /// What no component reaches.
+    pub(crate) blocked_networks: Arc<BlockedNetworks>,
+}
+
 /// The connections of one component on one core. Each component has its own: a connection
 /// that one may use is not another's.
 pub(crate) type HttpClient = Client<Connector, WasiBody>;
@@ -64,12 +73,16 @@ pub(crate) fn client_for(component: &LoadedComponent) -> Option<HttpClient> {
     let connector = Connector::new(
         component.manifest_id.clone(),
         Arc::clone(&component.allowed_hosts),
+        Arc::clone(&component.outbound.blocked_networks),
     )?;
-    let client = Client::builder(TokioExecutor::new())
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .build(connector);
-    Some(client)
+        .pool_idle_timeout(POOL_IDLE);
+    if component.outbound.never_reuses_connections {
+        builder.pool_max_idle_per_host(0);
+    }
+    Some(builder.build(connector))
 }
 
 #[derive(Debug, Clone, Copy)]

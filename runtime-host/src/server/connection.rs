@@ -78,6 +78,7 @@ mod tests {
     use tokio::net::TcpListener;
 
     use crate::app::{App, Surroundings};
+    use crate::capabilities::outbound_http::OutboundSettings;
     use crate::clock::{GuestClock, SystemClock};
     use crate::compiled::CompiledCode;
     use crate::guest_output::GuestOutput;
@@ -103,6 +104,7 @@ static_response = { body = "hello" }
             stores: Arc::new(Stores::temporary([]).unwrap()),
             output: GuestOutput::start(folder.path().to_owned(), false).unwrap(),
             clock: GuestClock(Arc::new(SystemClock)),
+            outbound: OutboundSettings::default(),
             environment: Vec::new(),
         };
         let app = App::load(&application, &values, &surroundings).unwrap();

@@ -28,6 +28,8 @@ pub enum RefusalReason {
     NotListed,
     /// The host leads inside, to this address, which is not on the list by address.
     Restricted(IpAddr),
+    /// The host leads to this address, which the runtime config blocks.
+    Blocked(IpAddr),
 }
 
 impl fmt::Display for Refusal {
@@ -61,6 +63,12 @@ impl fmt::Display for Refusal {
                 let needed = entry(&address.to_canonical().to_string());
                 f.write_str(", because it leads to an address that is not public")?;
                 needed
+            }
+            RefusalReason::Blocked(address) => {
+                return write!(
+                    f,
+                    ", because it leads to {address}: see `block_networks` in the runtime config"
+                );
             }
         };
         write!(

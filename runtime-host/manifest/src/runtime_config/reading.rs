@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::de::DeTable;
 
 use super::{KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider};
+use crate::blocked_networks::{BlockedNetwork, BlockedNetworks};
 use crate::error::Problem;
 use crate::names::{StoreLabel, VariableName};
 use crate::redis_url::RedisUrl;
@@ -15,24 +16,16 @@ use crate::suggestion::Suggestion;
 use crate::variables::USUAL_PREFIX;
 
 /// Tables that Spin knows, for things that this host does not have.
-const NOT_BUILT_IN: [(&str, &str); 8] = [
+const NOT_BUILT_IN: [(&str, &str); 6] = [
     (
         "client_tls",
         "remove it: the web's root certificates are trusted",
     ),
     ("llm_compute", "remove it, and call a model over HTTP"),
-    (
-        "outbound_http",
-        "remove it: connections are pooled and bounded already",
-    ),
     ("outbound_mqtt", "remove it: components can't use MQTT here"),
     (
         "outbound_mysql",
         "remove it: components can't use MySQL here",
-    ),
-    (
-        "outbound_networking",
-        "remove it: addresses that are not public are blocked already",
     ),
     (
         "outbound_pg",
@@ -88,6 +81,8 @@ fn read_config(mut top: Section<'_>, folder: &Path) -> Result<RuntimeConfig, Pro
         state_dir: read_folder(&mut top, "state_dir", "stores in memory only")?,
         log_dir: read_folder(&mut top, "log_dir", "running without logs")?,
         max_instance_memory: read_max_memory(&mut top)?,
+        never_reuses_connections: read_outbound_http(&mut top)?,
+        blocked_networks: read_outbound_networking(&mut top)?,
     };
     if let Some(database) = top.named("sqlite_database")?.first() {
         return Err(not_built_in(
@@ -276,6 +271,46 @@ fn read_max_memory(top: &mut Section<'_>) -> Result<Option<u64>, Problem> {
     bytes
         .map(Some)
         .ok_or_else(|| entry.invalid("write a number of bytes above 0, such as 134217728"))
+}
+
+/// Gives whether connections are never reused. In Spin a table without `connection_pooling` turns
+/// reuse off, against its own documentation; here it stays on.
+fn read_outbound_http(top: &mut Section<'_>) -> Result<bool, Problem> {
+    let Some(entry) = top.get("outbound_http") else {
+        return Ok(false);
+    };
+    let mut section = entry.section()?;
+    let pooling = section.get("connection_pooling");
+    let pooling = pooling.map_or(Ok(true), |entry| entry.flag())?;
+    for key in ["max_connections", "max_concurrent_requests"] {
+        refuse_limit(&mut section, key)?;
+    }
+    section.finish()?;
+    Ok(!pooling)
+}
+
+fn read_outbound_networking(top: &mut Section<'_>) -> Result<BlockedNetworks, Problem> {
+    let Some(entry) = top.get("outbound_networking") else {
+        return Ok(BlockedNetworks::default());
+    };
+    let mut section = entry.section()?;
+    let blocked = section.parsed_items("block_networks", Entry::parse::<BlockedNetwork>)?;
+    for key in ["max_socket_connections", "max_total_connections"] {
+        refuse_limit(&mut section, key)?;
+    }
+    section.finish()?;
+    Ok(blocked.into_iter().collect())
+}
+
+fn refuse_limit(section: &mut Section<'_>, key: &'static str) -> Result<(), Problem> {
+    match section.get(key) {
+        None => Ok(()),
+        Some(entry) => Err(not_built_in(
+            &entry,
+            format!("`{key}`"),
+            "remove it: an instance has at most 128 requests on their way at once",
+        )),
+    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,9 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
-use runtime_host_manifest::{AllowedHosts, ComponentId, Refusal, RefusalReason, Verdict};
+use runtime_host_manifest::{
+    AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason, Verdict,
+};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task_local;
@@ -66,8 +68,16 @@ static TLS: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(|| {
 pub(crate) struct Connector(HttpsConnector<CheckedTcp>);
 
 impl Connector {
-    pub(super) fn new(component: ComponentId, allowed: Arc<AllowedHosts>) -> Option<Self> {
-        let tcp = CheckedTcp { component, allowed };
+    pub(super) fn new(
+        component: ComponentId,
+        allowed: Arc<AllowedHosts>,
+        blocked: Arc<BlockedNetworks>,
+    ) -> Option<Self> {
+        let tcp = CheckedTcp {
+            component,
+            allowed,
+            blocked,
+        };
         Some(Self(HttpsConnector::from((tcp, TLS.clone()?))))
     }
 }
@@ -104,6 +114,7 @@ impl Service<Uri> for Connector {
 struct CheckedTcp {
     component: ComponentId,
     allowed: Arc<AllowedHosts>,
+    blocked: Arc<BlockedNetworks>,
 }
 
 impl Service<Uri> for CheckedTcp {
@@ -158,6 +169,7 @@ impl CheckedTcp {
     fn check(&self, target: &Target<'_>, address: SocketAddr) -> Result<(), Refusal> {
         let Target { scheme, host, port } = *target;
         let reason = match self.allowed.check(scheme, host, port) {
+            _ if self.blocked.block(address.ip()) => RefusalReason::Blocked(address.ip()),
             Verdict::Refused => RefusalReason::NotListed,
             Verdict::Allowed(grant) => {
                 if self
@@ -230,6 +242,7 @@ mod tests {
         let tcp = CheckedTcp {
             component: "rates".parse().unwrap(),
             allowed: allowed(&url),
+            blocked: Arc::default(),
         };
         let stream = tcp.connect(&url.parse().unwrap()).await.unwrap();
         assert!(stream.nodelay().unwrap());
@@ -251,7 +264,7 @@ mod tests {
         }
         let url = url_of(&listener);
         let component: ComponentId = "rates".parse().unwrap();
-        let mut connector = Connector::new(component, allowed(&url)).unwrap();
+        let mut connector = Connector::new(component, allowed(&url), Arc::default()).unwrap();
         let connecting = CONNECT_TIMEOUT.scope(Duration::from_millis(10), async {
             connector.call(url.parse().unwrap()).await
         });

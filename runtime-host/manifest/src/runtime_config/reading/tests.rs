@@ -28,6 +28,12 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
         log_dir = "/var/log/app"
         max_instance_memory = 134_217_728
 
+        [outbound_http]
+        connection_pooling = false
+
+        [outbound_networking]
+        block_networks = ["10.1.0.0/16", "private"]
+
         [key_value_store.default]
         type = "redis"
         url = "redis://:hunter2@cache:7000/1"
@@ -56,6 +62,8 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
     assert_eq!(config.state_dir, Some("state".into()));
     assert_eq!(config.log_dir, Some("/var/log/app".into()));
     assert_eq!(config.max_instance_memory, Some(128 << 20));
+    assert!(config.never_reuses_connections);
+    assert!(config.blocked_networks.block("10.1.2.3".parse().unwrap()));
     let path = Some("/etc/app/data/kv.db".into());
     let stores = [
         (
@@ -89,7 +97,9 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
 
 #[test]
 fn an_empty_runtime_config_changes_nothing() {
-    assert_eq!(read_text("").unwrap(), RuntimeConfig::default());
+    for nothing in ["", "[outbound_http]", "[outbound_networking]"] {
+        assert_eq!(read_text(nothing).unwrap(), RuntimeConfig::default());
+    }
 }
 
 #[test]
@@ -158,6 +168,19 @@ fn what_may_not_stand_in_a_runtime_config_is_told_with_the_fix() {
         (
             "[outbound_pg]",
             "`outbound_pg` at the top (line 1) is not built into this host",
+        ),
+        (
+            "[outbound_http]\nmax_connections = 10",
+            "`max_connections` in [outbound_http] (line 2) is not built into this host",
+        ),
+        (
+            "[outbound_http]\npooling = true",
+            "unknown key `pooling` in [outbound_http] (line 2)",
+        ),
+        (
+            "[outbound_networking]\nblock_networks = [\"10/8\"]",
+            "`block_networks` in [outbound_networking] (line 2): `10/8` is no network: write one \
+             as `10.0.0.0/8`",
         ),
         (
             "[[variables_provider]]\ntype = \"vault\"\ntoken = \"hunter2\"",
