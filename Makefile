@@ -7,6 +7,8 @@ SHELL := /bin/bash
 # Where the app is served, and extra arguments for `runtime-host up`.
 LISTEN ?= 127.0.0.1:3000
 ARGS ?=
+# Where `make up` keeps its store: sqlite or redis.
+STORE ?= sqlite
 
 COMPONENTS := rates providers health metrics site
 GUESTS := guest-modern guest-classic
@@ -21,13 +23,14 @@ help: ## List what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	echo
 	echo "  make up LIVE=1           real upstreams instead of the market simulator"
+	echo "  make up STORE=redis      a store on Redis, which more hosts can share, instead of SQLite"
 	echo "  make up LISTEN=0.0.0.0:8080 ARGS='--variable currencies=USD,EUR'"
 
 .PHONY: up
 up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated market as upstream
 	@arguments=(--listen $(LISTEN) --variable commit=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
-	simulator=
-	trap '[[ -z $$simulator ]] || kill $$simulator 2>/dev/null || true' EXIT
+	simulator= redis= state=.spin
+	trap 'kill $$simulator $$redis 2>/dev/null || true; [[ -z $$redis ]] || wait $$redis || true' EXIT
 	if [[ -z "$(LIVE)" ]]; then
 	    mkdir -p .spin
 	    # Without its own store the simulator's prices would be served as real ones later.
@@ -40,13 +43,15 @@ up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated 
 	        kill -0 $$simulator 2>/dev/null || { echo "The market simulator did not start." >&2; exit 1; }
 	        sleep 0.05
 	    done
-	    arguments+=(--state-dir .spin/simulated --variable source_name=simulator)
+	    state=.spin/simulated
+	    arguments+=(--state-dir $$state --variable source_name=simulator)
 	    arguments+=(--variable other_upstream=$$market)
 	    for provider in coingecko coinbase kraken binance bitpin frankfurter; do
 	        arguments+=(--variable $${provider}_url=$$market/$$provider)
 	    done
 	    echo "The market is simulated on $$market: open it to make its providers fail."
 	fi
+	$(START_$(STORE))
 	(
 	    # Tell what to try as soon as the port answers.
 	    host=$(LISTEN); port=$${host##*:}
@@ -65,6 +70,36 @@ up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated 
 	    done
 	) &
 	$(BIN)/runtime-host up "$${arguments[@]}" $(ARGS)
+
+# The store of `make up`, by the value of STORE. The host makes its SQLite file by itself.
+$(if $(filter sqlite redis,$(STORE)),,$(error STORE is `$(STORE)`: write sqlite or redis))
+START_sqlite := :
+define START_redis
+missing=
+command -v redis-server >/dev/null || missing="$$missing redis-server"
+$(call INSTALL,STORE=redis needs redis-server)
+mkdir -p $$state/redis
+for _ in {1..20}; do
+    port=$$((20000 + RANDOM % 10000))
+    ! (: < /dev/tcp/127.0.0.1/$$port) 2>/dev/null || continue
+    # In a session of its own where there are any, so that Ctrl-C lets the host write its last.
+    $$(command -v setsid || true) redis-server --bind 127.0.0.1 --port $$port --save 60 1 \
+        --dir $$state/redis --pidfile $$PWD/$$state/redis/pid >$$state/redis/log.txt &
+    redis=$$!
+    for _ in {1..100}; do
+        ! (: < /dev/tcp/127.0.0.1/$$port) 2>/dev/null || break 2
+        kill -0 $$redis 2>/dev/null || break
+        sleep 0.05
+    done
+    kill $$redis 2>/dev/null || true
+    redis=
+done
+[[ -n $$redis ]] || { echo "Redis did not start: $$state/redis/log.txt says why." >&2; exit 1; }
+printf '%s\n' '[key_value_store.default]' 'type = "redis"' "url = \"redis://127.0.0.1:$$port\"" \
+    > $$state/runtime-config.toml
+arguments+=(--runtime-config-file $$state/runtime-config.toml)
+echo "The store is on redis://127.0.0.1:$$port, as $$state/runtime-config.toml says."
+endef
 
 .PHONY: build
 build: setup components ## Build the components, the host and the market simulator
@@ -86,6 +121,8 @@ setup: ## Install the wasm target, if it is missing
 	command -v cc >/dev/null || { echo "A C compiler is missing: install gcc or clang (Debian: apt-get install gcc libc6-dev)" >&2; exit 1; }
 	rustup target list --installed 2>/dev/null | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 
+COMMA := ,
+
 # Installs the Debian packages in the shell variable `missing`; $(1) says what they are for.
 define INSTALL
 if [[ -n $$missing ]]; then
@@ -96,13 +133,15 @@ if [[ -n $$missing ]]; then
 fi
 endef
 
-# What only the tests need: promtool to judge /metrics, and a CoinGecko client that isn't ours.
+# What only the tests need: promtool to judge /metrics, a Redis, and a CoinGecko client that isn't
+# ours.
 .PHONY: packages
 packages:
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
+	command -v redis-server >/dev/null || missing="$$missing redis-server"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need promtool and Python with venv)
+	$(call INSTALL,The tests need promtool$(COMMA) redis-server and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 
@@ -147,13 +186,14 @@ bench-build: components bench-packages
 	cargo build --release -p runtime-host
 	cargo build --release -p market-simulator -p edge-rates-bench
 
-# The load generator, and a peer.
+# The load generator, a peer, and another store.
 .PHONY: bench-packages
 bench-packages:
 	@missing=
 	command -v wrk >/dev/null || missing="$$missing wrk"
 	command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || missing="$$missing nginx-light"
-	$(call INSTALL,The bench needs wrk and compares with nginx)
+	command -v redis-server >/dev/null || missing="$$missing redis-server"
+	$(call INSTALL,The bench needs wrk and compares with nginx and Redis)
 
 # Fuzzing needs a nightly compiler and cargo-fuzz, and libFuzzer a C++ compiler. What it finds to
 # be worth keeping stays in target/fuzz; tests/fuzz/corpus has the answers that it starts from.

@@ -13,8 +13,11 @@ use tempfile::TempDir;
 /// How long a test waits for what should happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// How long a host gives a request unless told.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
 pub(crate) struct App {
-    pub(crate) market: Market,
+    pub(crate) market: Arc<Market>,
     pub(crate) host: Host,
     clock: Arc<TestClock>,
     client: reqwest::Client,
@@ -39,22 +42,48 @@ impl App {
 
     /// Starts with some variables other than their defaults.
     pub(crate) async fn with(variables: &[(&str, &str)]) -> App {
-        App::in_time(variables, Duration::from_secs(30)).await
+        App::on("", variables).await
     }
 
     /// Starts in a host that gives requests so much time.
     pub(crate) async fn with_request_timeout(request_timeout: Duration) -> App {
-        App::in_time(&[], request_timeout).await
+        App::in_time("", &[], request_timeout).await
     }
 
-    async fn in_time(variables: &[(&str, &str)], request_timeout: Duration) -> App {
+    /// Starts with this text as its runtime config.
+    pub(crate) async fn on(runtime_config: &str, variables: &[(&str, &str)]) -> App {
+        App::in_time(runtime_config, variables, REQUEST_TIMEOUT).await
+    }
+
+    async fn in_time(
+        runtime_config: &str,
+        variables: &[(&str, &str)],
+        request_timeout: Duration,
+    ) -> App {
         let clock = Arc::new(TestClock::new());
         let market = Market::start(Config {
             clock: Clock::manual(clock.now_ms()),
             ..Config::default()
-        })
-        .await
-        .expect("the market starts");
+        });
+        let market = Arc::new(market.await.expect("the market starts"));
+        App::of(market, clock, runtime_config, variables, request_timeout).await
+    }
+
+    /// Starts another replica: with a state folder of its own, in the same market at the same
+    /// time.
+    pub(crate) async fn beside(&self, variables: &[(&str, &str)]) -> App {
+        let (market, clock) = (Arc::clone(&self.market), Arc::clone(&self.clock));
+        let runtime_config = std::fs::read_to_string(runtime_config(&self.state)).unwrap();
+        App::of(market, clock, &runtime_config, variables, REQUEST_TIMEOUT).await
+    }
+
+    async fn of(
+        market: Arc<Market>,
+        clock: Arc<TestClock>,
+        runtime_config_text: &str,
+        variables: &[(&str, &str)],
+        request_timeout: Duration,
+    ) -> App {
         let mut all = vec![("other_upstream".to_owned(), market.url())];
         for provider in Provider::ALL {
             all.push((format!("{provider}_url"), market.base_url(provider)));
@@ -65,6 +94,7 @@ impl App {
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
         );
         let state = TempDir::new().unwrap();
+        std::fs::write(runtime_config(&state), runtime_config_text).unwrap();
         let host = start_host(&all, &state, &clock, request_timeout).await;
         App {
             market,
@@ -183,6 +213,10 @@ pub(crate) fn client() -> reqwest::Client {
         .unwrap()
 }
 
+fn runtime_config(state: &TempDir) -> PathBuf {
+    state.path().join("runtime-config.toml")
+}
+
 async fn start_host(
     variables: &[(String, String)],
     state: &TempDir,
@@ -191,6 +225,7 @@ async fn start_host(
 ) -> Host {
     let mut builder = Host::builder(root().join("spin.toml"))
         .listen("127.0.0.1:0".parse().unwrap())
+        .runtime_config_file(runtime_config(state))
         .state_dir(state.path())
         .wall_clock(Arc::clone(clock) as Arc<dyn runtime_host::WallClock>)
         .request_timeout(request_timeout)

@@ -5,7 +5,7 @@ use crate::answer::Answer;
 use crate::app::{SOON, client, root, until};
 use crate::process::binary;
 use std::os::unix::fs::{PermissionsExt, symlink};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -45,7 +45,15 @@ fn command(program: &Path, folder: &TempDir) -> Command {
         .env("PATH", format!("{}/bin:{path}", folder.path().display()))
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    for name in ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "LISTEN", "ARGS", "LIVE"] {
+    for name in [
+        "MAKEFLAGS",
+        "MFLAGS",
+        "MAKELEVEL",
+        "LISTEN",
+        "ARGS",
+        "LIVE",
+        "STORE",
+    ] {
         command.env_remove(name);
     }
     command
@@ -81,29 +89,91 @@ impl Drop for ProcessGroup {
     }
 }
 
+/// A process in a session of its own, by its pid file. Dropping it kills it, should it be left.
+struct Background(PathBuf);
+
+impl Background {
+    fn pid(&self) -> Option<String> {
+        let pid = std::fs::read_to_string(&self.0).ok()?.trim().to_owned();
+        Path::new("/proc").join(&pid).exists().then_some(pid)
+    }
+
+    fn is_gone(&self) -> bool {
+        self.pid().is_none()
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        if let Some(pid) = self.pid() {
+            let _gone = std::process::Command::new("kill")
+                .args(["-KILL", &pid])
+                .status();
+        }
+    }
+}
+
+/// `make up` as it runs.
+struct Up {
+    make: tokio::process::Child,
+    group: ProcessGroup,
+    url: String,
+    /// What it said until everything was there.
+    said: String,
+}
+
+impl Up {
+    async fn start(folder: &TempDir, arguments: &[&str]) -> Up {
+        let port = free_port();
+        let mut make = make(folder)
+            .arg("up")
+            .arg(format!("LISTEN=127.0.0.1:{port}"))
+            .arg(format!("BIN={}", binary().parent().unwrap().display()))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let group = ProcessGroup(make.id().unwrap());
+        let mut lines = BufReader::new(make.stdout.take().unwrap()).lines();
+        let mut said = String::new();
+        while !(said.contains("Ctrl-C stops everything.") && said.contains("  site: ")) {
+            let line = timeout(SOON, lines.next_line()).await;
+            let line = line.unwrap_or_else(|_| panic!("no more was said than {said}"));
+            let line = line.unwrap();
+            said.push_str(&line.unwrap_or_else(|| panic!("it ended after {said}")));
+            said.push('\n');
+        }
+        Up {
+            make,
+            group,
+            url: format!("http://127.0.0.1:{port}"),
+            said,
+        }
+    }
+
+    async fn rate(&self) -> serde_json::Value {
+        let url = format!("{}/v1/rates/BTC/USD", self.url);
+        let rate = client().get(url).send().await.unwrap();
+        Answer::read(rate).await.expect_status(200).json()
+    }
+
+    /// Ctrl-C.
+    async fn interrupt(mut self) {
+        assert!(self.group.signal("-INT"));
+        timeout(SOON, self.make.wait())
+            .await
+            .expect("it ends")
+            .unwrap();
+        until("no process is left", async || !self.group.signal("-0")).await;
+    }
+}
+
 #[tokio::test]
 async fn make_up_serves_says_what_to_try_and_leaves_nothing_behind() {
     let folder = folder(&["cargo", "rustup"]);
-    let port = free_port();
-    let mut up = make(&folder)
-        .arg("up")
-        .arg(format!("LISTEN=127.0.0.1:{port}"))
-        .arg(format!("BIN={}", binary().parent().unwrap().display()))
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .unwrap();
-    let group = ProcessGroup(up.id().unwrap());
-    let url = format!("http://127.0.0.1:{port}");
-    let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
-    let mut said = String::new();
-    while !(said.contains("Ctrl-C stops everything.") && said.contains("  site: ")) {
-        let line = timeout(SOON, lines.next_line()).await;
-        let line = line.unwrap_or_else(|_| panic!("no more was said than {said}"));
-        let line = line.unwrap();
-        said.push_str(&line.unwrap_or_else(|| panic!("it ended after {said}")));
-        said.push('\n');
-    }
+    let up = Up::start(&folder, &[]).await;
+    let (url, said) = (&up.url, &up.said);
     for expected in [
         "Building the components …",
         "Building the host",
@@ -116,13 +186,33 @@ async fn make_up_serves_says_what_to_try_and_leaves_nothing_behind() {
     ] {
         assert!(said.contains(expected), "`{expected}` is not in {said}");
     }
-    let rate = client().get(format!("{url}/v1/rates/BTC/USD")).send().await;
-    let rate = Answer::read(rate.unwrap()).await.expect_status(200).json();
-    assert_eq!(rate["source"], "simulator", "{rate}");
+    assert_eq!(up.rate().await["source"], "simulator");
+    up.interrupt().await;
+}
 
-    assert!(group.signal("-INT"));
-    timeout(SOON, up.wait()).await.expect("it ends").unwrap();
-    until("no process is left", async || !group.signal("-0")).await;
+#[tokio::test]
+async fn make_up_on_redis_keeps_the_board_there_and_ends_it_too() {
+    let folder = folder(&["cargo", "rustup"]);
+    let state = folder.path().join(".spin/simulated");
+    let redis = Background(state.join("redis/pid"));
+    let mut boards = Vec::new();
+    for _ in 0..2 {
+        let up = Up::start(&folder, &["STORE=redis"]).await;
+        let told = "The store is on redis://127.0.0.1:";
+        assert!(up.said.contains(told), "`{told}` is not in {}", up.said);
+        assert!(!redis.is_gone());
+        boards.push(up.rate().await);
+        up.interrupt().await;
+        until("Redis has ended", async || redis.is_gone()).await;
+    }
+    assert_eq!(boards[0], boards[1], "the board outlives both");
+    assert!(!state.join("sqlite_key_value.db").exists());
+
+    let output = make(&folder).args(["up", "STORE=reddis"]).output().await;
+    let output = output.unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success());
+    assert!(said.contains("write sqlite or redis"), "{said}");
 }
 
 #[tokio::test]

@@ -38,12 +38,21 @@ pub(crate) struct Process {
 impl Process {
     /// Starts `runtime-host up` on a manifest and waits until it serves.
     pub(crate) async fn start(manifest: &Path, arguments: &[&str]) -> Process {
+        Process::start_logging(manifest, arguments, Stdio::inherit()).await
+    }
+
+    /// The same with its log elsewhere than on the terminal.
+    pub(crate) async fn start_logging(
+        manifest: &Path,
+        arguments: &[&str],
+        log: impl Into<Stdio>,
+    ) -> Process {
         let mut child = Command::new(binary())
             .args(["up", "--listen", "127.0.0.1:0", "-q", "-f"])
             .arg(manifest)
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::inherit())
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
