@@ -18,6 +18,8 @@ pub const BARE_HYPER: &str = "bare hyper";
 pub const NO_LIMITS: &str = "runtime-host, no limits";
 /// The same without counting and logging.
 pub const BARE_APP: &str = "runtime-host, no limits, counting and logs off";
+/// The store on a Redis server instead of in a file.
+pub const HOST_ON_REDIS: &str = "runtime-host, store on Redis";
 /// An instance for each request.
 pub const HOST_FRESH: &str = "runtime-host, fresh instances";
 /// An instance for each request.

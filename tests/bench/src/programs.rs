@@ -84,6 +84,8 @@ pub struct Programs {
     pub wasmtime: Option<Program>,
     /// nginx.
     pub nginx: Option<Program>,
+    /// What a store is kept on beside SQLite.
+    pub redis: Option<Program>,
     /// The load generator.
     pub wrk: Program,
 }
@@ -109,6 +111,7 @@ impl Programs {
                 }
                 found => found,
             },
+            redis: program(Path::new("redis-server"), "--version")?,
             wrk: program(&paths.wrk, "-v")?.ok_or_else(|| {
                 anyhow!(
                     "`{}` is missing: install wrk (Debian: apt-get install wrk), or run \
@@ -126,6 +129,7 @@ impl Programs {
             ("spin", self.spin.as_ref()),
             ("wasmtime", self.wasmtime.as_ref()),
             ("nginx", self.nginx.as_ref()),
+            ("redis", self.redis.as_ref()),
             ("wrk", Some(&self.wrk)),
         ];
         own.into_iter()

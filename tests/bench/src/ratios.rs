@@ -329,6 +329,12 @@ pub fn rows(measured: &Measured, is_apart: bool) -> Vec<Row> {
             "",
         ),
         Row::new(
+            "throughput at c=64, store on Redis ÷ in SQLite",
+            (AtLeast(0.9), AtLeast(0.98)),
+            ratios.at_64("serving", names::HOST_ON_REDIS, names::HOST),
+            &ratios.by_processor("serving", names::HOST_ON_REDIS, names::HOST),
+        ),
+        Row::new(
             "throughput of one pair, board of 5,000 pairs ÷ of 50",
             (AtLeast(0.9), AtLeast(0.98)),
             ratios.at_64("boards", names::LARGE_BOARD, names::SMALL_BOARD),

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result};
 use edge_rates_quotes::stored::{BODY_KEY, HEAD_KEY};
 use edge_rates_quotes::{Board, Catalogue, Millis, Policy, Price, Quote, Version};
-use runtime_host_keyvalue::{StoreLabel, Stores};
+use runtime_host_keyvalue::{KeyValueStore, RedisUrl, StoreLabel, Stores};
 
 use crate::twin::DATABASE;
 
@@ -121,8 +121,22 @@ impl Seed {
     /// # Errors
     /// If the store can't be written.
     pub async fn store_in(&self, state_folder: &Path) -> Result<()> {
+        let path = Some(state_folder.join(DATABASE));
+        self.store(KeyValueStore::Sqlite { path }).await
+    }
+
+    /// Puts it onto a Redis server.
+    ///
+    /// # Errors
+    /// If the server can't be written.
+    pub async fn store_on(&self, url: RedisUrl) -> Result<()> {
+        let prefix = String::new();
+        self.store(KeyValueStore::Redis { url, prefix }).await
+    }
+
+    async fn store(&self, store: KeyValueStore) -> Result<()> {
         let label: StoreLabel = "default".parse()?;
-        let stores = Stores::sqlite(&state_folder.join(DATABASE), [label.clone()])?;
+        let stores = Stores::open([(label.clone(), store)])?;
         let stored = stores.set_many(&label, self.entries.clone()).await;
         stored.context("the store can't be seeded")
     }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use redis_server::RedisServer;
 use runtime_host_manifest::Source;
 
 use crate::measurement::{Absent, MemoryCourse, Starts};
@@ -12,7 +13,7 @@ use crate::names;
 use crate::route::{self, Route};
 use crate::run::{Contender, Effort, Role, Run};
 use crate::seed::{Seed, Size};
-use crate::server::{App, HostOptions, Launcher, variables_of_market};
+use crate::server::{App, HostOptions, Launcher, Server, variables_of_market};
 
 /// How much of it is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,9 @@ impl Stages<'_> {
         if programs.nginx.is_none() {
             absent.push((names::NGINX, not_here("nginx")));
         }
+        if programs.redis.is_none() {
+            absent.push((names::HOST_ON_REDIS, not_here("redis-server")));
+        }
         if !programs.host_has_no_limits {
             let why = "this host can't turn its limits off";
             let names = [names::NO_LIMITS, names::BARE_APP];
@@ -138,6 +142,18 @@ impl Stages<'_> {
             let server = self.launcher.spin(spin, names::SPIN, &app, &[], None);
             contenders.push(Contender::new(names::SPIN, Role::Peer, server.await?));
         }
+        let redis = match &programs.redis {
+            // It writes to no disk: what is measured is the way to it.
+            Some(_) => Some(RedisServer::start_with(&["--appendonly", "no"])?),
+            None => None,
+        };
+        if let Some(redis) = &redis {
+            let server = self.host_on_redis(&seed, redis).await?;
+            contenders.push(Contender {
+                serves: |route| *route == route::PAIR,
+                ..Contender::new(names::HOST_ON_REDIS, Role::Ours, server)
+            });
+        }
         match self.scope {
             Scope::Full => {
                 let loads = product(&route::ALL, &[1, 16, 64, 256, 1024]);
@@ -160,6 +176,29 @@ impl Stages<'_> {
             }
         }
         stop(contenders).await
+    }
+
+    /// The host with its store on a Redis server.
+    async fn host_on_redis(&self, seed: &Seed, redis: &RedisServer) -> Result<Server> {
+        seed.store_on(redis.url().parse()?).await?;
+        let config = redis.folder().join("runtime-config.toml");
+        let text = format!(
+            "[key_value_store.default]\ntype = \"redis\"\nurl = \"{}\"\n",
+            redis.url()
+        );
+        std::fs::write(&config, text)?;
+        let config = config.to_string_lossy();
+        let options = HostOptions {
+            arguments: &["--runtime-config-file", &config],
+            ..PLAIN
+        };
+        // Its folder stays empty, so that it can only serve what is on the server.
+        let app = App {
+            seed: None,
+            ..self.app(seed, seed.variables())
+        };
+        let launcher = self.launcher;
+        launcher.host(names::HOST_ON_REDIS, &app, &options).await
     }
 
     /// A component whose answers come in pieces: no piece may wait for another's receipt.
