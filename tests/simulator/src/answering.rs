@@ -68,6 +68,7 @@ async fn of_provider(
     let fault = simulation.fault(provider);
     let at = moment(provider, fault, simulation.clock.now());
     let venue = Venue::new(provider, simulation.walk, at, form(fault));
+    let venue = venue.skewed(simulation.skew(provider));
     let (head, _) = request.into_parts();
     let answered = providers::answer(provider, &Asked::new(&head.uri, head.headers, venue));
     simulation.calls.count(provider, answered.endpoint);

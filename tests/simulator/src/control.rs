@@ -60,6 +60,24 @@ fn carry_out(
             heal(simulation, &providers(whom)?);
             Ok(faults(simulation))
         }
+        ("GET", ["skews"]) => Ok(skews(simulation)),
+        ("PUT", ["skews", whom]) => {
+            let whom = providers(whom)?;
+            let factor = parse::<SkewOrder>(body, SKEW_EXAMPLE)?.factor;
+            if !(factor.is_finite() && factor > 0.0) {
+                return Err(unprocessable("`factor` is a number above zero"));
+            }
+            for provider in whom {
+                simulation.set_skew(provider, factor);
+            }
+            Ok(skews(simulation))
+        }
+        ("DELETE", ["skews"]) => {
+            for provider in Provider::ALL {
+                simulation.set_skew(provider, 1.0);
+            }
+            Ok(skews(simulation))
+        }
         ("GET", ["calls"]) => Ok(calls(simulation)),
         ("DELETE", ["calls"]) => {
             simulation.calls.reset();
@@ -75,24 +93,32 @@ fn carry_out(
             simulation.clock.follow_real_time();
             Ok(clock(simulation))
         }
-        (_, ["faults" | "calls" | "clock", ..]) => Err(Rejected(
+        (_, ["faults" | "skews" | "calls" | "clock", ..]) => Err(Rejected(
             StatusCode::METHOD_NOT_ALLOWED,
             format!("{method} is not possible here; GET / lists what is"),
         )),
         _ => Err(Rejected(
             StatusCode::NOT_FOUND,
-            "there is faults, calls and clock below /_control/; GET / explains them".to_owned(),
+            "there is faults, skews, calls and clock below /_control/; GET / explains them"
+                .to_owned(),
         )),
     }
 }
 
 const FAULT_EXAMPLE: &str = r#"{"fault":"delay","ms":500}"#;
+const SKEW_EXAMPLE: &str = r#"{"factor":1.5}"#;
 const CLOCK_EXAMPLE: &str = r#"{"now_ms":1780000000000}"#;
 
 #[derive(serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ClockOrder {
     now_ms: i64,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SkewOrder {
+    factor: f64,
 }
 
 #[derive(serde::Deserialize)]
@@ -178,6 +204,14 @@ fn faults(simulation: &Simulation) -> Reply {
     Reply::ok(&faults)
 }
 
+fn skews(simulation: &Simulation) -> Reply {
+    let skews: BTreeMap<&str, f64> = Provider::ALL
+        .into_iter()
+        .map(|provider| (provider.name(), simulation.skew(provider)))
+        .collect();
+    Reply::ok(&skews)
+}
+
 fn calls(simulation: &Simulation) -> Reply {
     let calls: BTreeMap<&str, Map<String, Value>> = Provider::ALL
         .into_iter()
@@ -231,6 +265,10 @@ pub(crate) fn explanation(host: Option<&str>) -> Reply {
              \x20 curl -X DELETE {url}/_control/faults/coingecko\n\
              \x20 curl -X DELETE {url}/_control/faults\n\
              There are: none, {faults}.\n\n\
+             Lies: all prices of a provider, or of all (*), so many times as high\n\
+             \x20 curl {url}/_control/skews\n\
+             \x20 curl -X PUT {url}/_control/skews/kraken -d '{SKEW_EXAMPLE}'\n\
+             \x20 curl -X DELETE {url}/_control/skews\n\n\
              Calls\n\
              \x20 curl {url}/_control/calls\n\
              \x20 curl -X DELETE {url}/_control/calls\n\n\

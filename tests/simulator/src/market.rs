@@ -147,6 +147,12 @@ impl Market {
         }
     }
 
+    /// From now on all prices of coins at `provider` are `factor` times as high as they should
+    /// be, in answers that look well. 1.0 makes it honest again.
+    pub fn skew(&self, provider: Provider, factor: f64) {
+        self.simulation.set_skew(provider, factor);
+    }
+
     /// How often `provider` has been asked anything, answered or not.
     #[must_use]
     pub fn calls(&self, provider: Provider) -> u64 {

@@ -1,4 +1,5 @@
-//! What every connection shares: the walk, the time, the faults of the moment and the counts.
+//! What every connection shares: the walk, the time, the faults and lies of the moment, and the
+//! counts.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ pub(crate) struct Simulation {
     pub(crate) clock: Clock,
     pub(crate) calls: Calls,
     faults: Mutex<BTreeMap<Provider, Fault>>,
+    skews: Mutex<BTreeMap<Provider, f64>>,
     connections: AtomicUsize,
 }
 
@@ -25,6 +27,7 @@ impl Simulation {
             clock,
             calls: Calls::default(),
             faults: Mutex::default(),
+            skews: Mutex::default(),
             connections: AtomicUsize::new(0),
         }
     }
@@ -45,6 +48,18 @@ impl Simulation {
             Some(fault) => faults.insert(provider, fault),
             None => faults.remove(&provider),
         };
+    }
+
+    /// How many times as high as they should be the prices of `provider` are.
+    pub(crate) fn skew(&self, provider: Provider) -> f64 {
+        let skews = self.skews.lock().unwrap_or_else(PoisonError::into_inner);
+        skews.get(&provider).copied().unwrap_or(1.0)
+    }
+
+    /// From now on the prices of `provider` are so many times as high.
+    pub(crate) fn set_skew(&self, provider: Provider, skew: f64) {
+        let mut skews = self.skews.lock().unwrap_or_else(PoisonError::into_inner);
+        skews.insert(provider, skew);
     }
 
     /// How many connections are open.

@@ -24,6 +24,7 @@ pub(crate) struct Venue {
     walk: Walk,
     at: Timestamp,
     form: Form,
+    skew: f64,
 }
 
 impl Venue {
@@ -33,7 +34,13 @@ impl Venue {
             walk,
             at,
             form,
+            skew: 1.0,
         }
+    }
+
+    /// The same provider with all prices of coins so many times as high.
+    pub(crate) fn skewed(self, skew: f64) -> Self {
+        Self { skew, ..self }
     }
 
     /// The moment asked about.
@@ -66,7 +73,7 @@ impl Venue {
         let turns = at.as_second() as f64 / OFFSET_TURNS_S;
         let offset = STEADY_OFFSET * self.walk.constant(&series)
             + MOVING_OFFSET * self.walk.noise(&series, 0, turns);
-        coin.usd * self.walk.factor(coin.id, coin.volatility, at) * (1.0 + offset)
+        self.skew * coin.usd * self.walk.factor(coin.id, coin.volatility, at) * (1.0 + offset)
     }
 
     /// US dollars for one unit of the currency.
@@ -154,6 +161,15 @@ mod tests {
                 assert!(high > low, "{}: providers differ a little", coin.id);
             }
         }
+    }
+
+    #[test]
+    fn a_skewed_provider_has_other_prices_of_coins_and_the_same_of_currencies() {
+        let honest = venue(Provider::Kraken, 1_780_000_000);
+        let skewed = honest.skewed(3.0);
+        let ratio = skewed.coin(&COINS[0]) / honest.coin(&COINS[0]);
+        assert!((ratio - 3.0).abs() < 1e-9, "{ratio}");
+        assert_eq!(skewed.ticker("EUR"), honest.ticker("EUR"));
     }
 
     #[test]

@@ -35,6 +35,31 @@ async fn status(market: &Market, provider: Provider, path: &str) -> Result<Statu
 const TICKER: &str = "/api/v3/ticker/price?symbol=BTCUSDT";
 
 #[tokio::test]
+async fn prices_are_skewed_and_straightened() -> Result<()> {
+    let market = Market::start(Config::default()).await?;
+    market.set_now_ms(1_780_000_000_000);
+    let price = async || -> Result<f64> {
+        let url = format!("{}{TICKER}", market.base_url(Provider::Binance));
+        let ticker: Value = Client::new().get(url).send().await?.json().await?;
+        Ok(ticker["price"].as_str().context("a price")?.parse()?)
+    };
+    let honest = price().await?;
+    let skews = carried_out(&market, Method::PUT, "skews/binance", r#"{"factor":2.5}"#).await?;
+    assert_eq!(
+        (&skews["binance"], &skews["kraken"]),
+        (&json!(2.5), &json!(1.0))
+    );
+    assert!((price().await? / honest - 2.5).abs() < 1e-6);
+    carried_out(&market, Method::DELETE, "skews", "").await?;
+    assert_eq!(price().await?, honest);
+    for wrong in [r#"{"factor":0}"#, r#"{"factor":-1}"#, "{}"] {
+        let (status, _) = order(&market, Method::PUT, "skews/binance", wrong).await?;
+        assert_eq!(status, 422, "{wrong}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn faults_are_set_seen_and_taken_back() -> Result<()> {
     let market = Market::start(Config::default()).await?;
     let limited = r#"{"fault":"rate_limited","retry_after":30}"#;
@@ -136,7 +161,13 @@ async fn an_order_that_makes_no_sense_is_answered_with_what_would() -> Result<()
         ),
         (Method::PUT, "clock", r#"{"now":5}"#, 422, "now_ms"),
         (Method::POST, "calls", "", 405, "GET /"),
-        (Method::GET, "nothing", "", 404, "faults, calls and clock"),
+        (
+            Method::GET,
+            "nothing",
+            "",
+            404,
+            "faults, skews, calls and clock",
+        ),
     ] {
         let (answered, sentence) = order(&market, method, path, body).await?;
         assert_eq!(answered, status, "{path} {body}: {sentence}");

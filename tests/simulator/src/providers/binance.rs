@@ -119,7 +119,9 @@ fn ticker(asked: &Asked, symbol: &str) -> Option<Ticker> {
     if base == quote {
         return None;
     }
-    let price = asked.venue.coin(coin) / asked.venue.ticker(quote)?;
+    // What prices are counted in is true: a coin's price in a coin would not lie otherwise.
+    let unit = asked.venue.skewed(1.0).ticker(quote)?;
+    let price = asked.venue.coin(coin) / unit;
     Some(Ticker {
         symbol: symbol.to_owned(),
         price: asked.venue.text(price, PRICE),
