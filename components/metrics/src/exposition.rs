@@ -2,6 +2,7 @@
 
 use crate::reading::{Cells, Series, Upstream};
 use edge_rates_kit::series::{FAMILIES, Family};
+use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::breaker::Stage;
 use edge_rates_quotes::{Head, Millis};
 use prometheus::TextEncoder;
@@ -83,6 +84,19 @@ pub(crate) fn budgets(upstreams: &[Upstream]) -> Option<MetricFamily> {
     gauges(
         "rates_upstream_budget_remaining",
         "Calls to an upstream that its budget leaves, in this minute and this month.",
+        metrics.collect(),
+    )
+}
+
+/// How far each upstream that was heard was from what was believed.
+pub(crate) fn divergences(divergences: &[Divergence]) -> Option<MetricFamily> {
+    let metrics = divergences.iter().filter_map(|of| {
+        let ratio = of.ratio.parse().ok()?;
+        Some(gauge_metric(vec![label("provider", &of.provider)], ratio))
+    });
+    gauges(
+        "rates_provider_divergence_ratio",
+        "Largest distance of an upstream's price from the one believed, as a part of that, in the last refresh.",
         metrics.collect(),
     )
 }
@@ -175,6 +189,25 @@ fn label(name: &str, value: &str) -> LabelPair {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_upstream_has_its_divergence() {
+        assert!(divergences(&[]).is_none());
+        let of = |provider: &str, ratio: &str| Divergence {
+            provider: provider.into(),
+            pair: "bitcoin/USD".into(),
+            ratio: ratio.into(),
+        };
+        let family = divergences(&[of("coingecko", "0.000000"), of("kraken", "0.031250")]);
+        let text = encode(&[family.unwrap()]).unwrap();
+        for line in [
+            "# TYPE rates_provider_divergence_ratio gauge",
+            "rates_provider_divergence_ratio{provider=\"coingecko\"} 0",
+            "rates_provider_divergence_ratio{provider=\"kraken\"} 0.03125",
+        ] {
+            assert!(text.lines().any(|of| of == line), "no {line} in\n{text}");
+        }
+    }
 
     #[test]
     fn buckets_are_cumulative_and_end_with_the_count() {

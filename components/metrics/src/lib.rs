@@ -57,14 +57,14 @@ async fn metrics<W: Store + Clock + Variables>(
     let cells = reading::cells(world, &scope).await;
     let head = reading::head(world).await;
     let upstreams = reading::upstreams(world).await;
-    let (cells, head, upstreams) = match (cells, head, upstreams) {
-        (Ok(cells), Ok(head), Ok(upstreams)) => (cells, head, upstreams),
-        (Err(_), _, _) | (_, Err(_), _) | (_, _, Err(_)) => {
-            return Err(Problem::unavailable(
-                "The store that holds the counters can't be read at the moment; try again.".into(),
-                5,
-            ));
-        }
+    let divergences = reading::divergences(world).await;
+    let (Ok(cells), Ok(head), Ok(upstreams), Ok(divergences)) =
+        (cells, head, upstreams, divergences)
+    else {
+        return Err(Problem::unavailable(
+            "The store that holds the counters can't be read at the moment; try again.".into(),
+            5,
+        ));
     };
     let commit = world.variable("commit").await;
     let commit = commit.as_deref().unwrap_or("unknown");
@@ -73,6 +73,7 @@ async fn metrics<W: Store + Clock + Variables>(
     families.extend(head.map(|head| exposition::board_age(&head, world.now())));
     families.extend(exposition::circuits(&upstreams));
     families.extend(exposition::budgets(&upstreams));
+    families.extend(exposition::divergences(&divergences));
     let text = exposition::encode(&families).map_err(Problem::misconfigured)?;
     let mut answer = Answer::new(StatusCode::OK).with_body(text);
     answer.set("content-type", "text/plain; version=0.0.4; charset=utf-8");

@@ -4,10 +4,11 @@ use edge_rates_kit::clock::Clock;
 use edge_rates_kit::series::{Cell, Family, parse_cell_key, replica_prefix};
 use edge_rates_kit::store::{Store, StoreError};
 use edge_rates_quotes::Head;
+use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::breaker::{Open, Stage, circuit_key, stage};
 use edge_rates_quotes::budget::{Span, Window};
 use edge_rates_quotes::standing::{STANDING_PREFIX, Standing};
-use edge_rates_quotes::stored::HEAD_KEY;
+use edge_rates_quotes::stored::{DIVERGENCE_KEY, HEAD_KEY, decode_divergences};
 use std::collections::BTreeMap;
 
 /// Whose counters are shown.
@@ -112,6 +113,15 @@ pub(crate) async fn upstreams<W: Store + Clock>(world: &W) -> Result<Vec<Upstrea
 pub(crate) async fn head<W: Store>(world: &W) -> Result<Option<Head>, StoreError> {
     let bytes = world.get(HEAD_KEY).await?;
     Ok(bytes.and_then(|bytes| Head::decode(&bytes).ok()))
+}
+
+/// How far upstreams were from what was believed at the last refresh; nothing if that is not
+/// known.
+pub(crate) async fn divergences<W: Store>(world: &W) -> Result<Vec<Divergence>, StoreError> {
+    let bytes = world.get(DIVERGENCE_KEY).await?;
+    Ok(bytes
+        .and_then(|bytes| decode_divergences(&bytes))
+        .unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use crate::price::Price;
 use crate::quote::{Method, Quote, Told};
 use crate::ratio::{Ratio, power_of_ten};
 use crate::rounding::{Precision, Rounding};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Digits after the point of a divergence.
@@ -51,7 +52,7 @@ pub struct Belief {
 }
 
 /// How far an upstream's price is from the one that is believed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Divergence {
     /// The upstream.
     pub provider: String,

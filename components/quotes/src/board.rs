@@ -4,7 +4,7 @@
 use crate::asset::Currency;
 use crate::millis::Millis;
 use crate::plausibility;
-use crate::quote::{Method, Quote};
+use crate::quote::Quote;
 use crate::reference::ReferenceRate;
 use crate::version::Version;
 use serde::{Deserialize, Serialize};
@@ -69,8 +69,7 @@ impl Board {
     pub fn keeping(self, older: &Board, not_before: Millis) -> Board {
         let kept = older.quotes.iter().filter_map(|quote| {
             let made = older.made(quote);
-            let is_told = matches!(quote.method, Method::Single | Method::Median);
-            (is_told && made >= not_before).then(|| Quote {
+            (quote.method.is_told() && made >= not_before).then(|| Quote {
                 updated: Some(made),
                 source: Some(quote.source.clone().unwrap_or_else(|| older.source.clone())),
                 ..quote.clone()
@@ -103,16 +102,9 @@ impl Board {
     }
 
     /// Whether a quote of this board was current when the board was fetched: not held, and not
-    /// kept for so long that nobody would believe it any more. A cross says of itself whether
-    /// what it rests on was current; its time may be that of a rate that holds for days.
+    /// kept for so long that nobody would believe it any more.
     pub fn is_current(&self, quote: &Quote) -> bool {
-        let is_of_its_time = match quote.method {
-            Method::Cross | Method::Identity => true,
-            Method::Single | Method::Median => {
-                plausibility::is_of_its_time(self.made(quote), self.fetched)
-            }
-        };
-        is_of_its_time && !quote.is_held
+        !quote.is_held && plausibility::is_of_its_time(self.made(quote), self.fetched)
     }
 
     /// The quote of an asset, by its id, in a currency.
@@ -182,6 +174,7 @@ impl From<Stored> for Board {
 mod tests {
     use super::*;
     use crate::price::Price;
+    use crate::quote::Method;
     use proptest::prelude::*;
 
     fn quote(asset: &str, currency: &str, price: &str) -> Quote {
@@ -285,7 +278,6 @@ mod tests {
         };
         assert!(is_current(900_000, Method::Single, false));
         assert!(!is_current(900_001, Method::Median, false));
-        assert!(is_current(86_400_000, Method::Cross, false));
         for method in [Method::Single, Method::Cross] {
             assert!(!is_current(0, method, true));
         }

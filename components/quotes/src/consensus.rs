@@ -39,6 +39,16 @@ pub enum Mode {
     Quorum,
 }
 
+impl Mode {
+    /// Its name in settings and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Fallback => "fallback",
+            Mode::Quorum => "quorum",
+        }
+    }
+}
+
 /// A text names no mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the mode is one of fallback and quorum")]

@@ -7,7 +7,8 @@
 //!   never a dollar by its name;
 //! - the ratio of the prices of one asset in both.
 //!
-//! The result is exact if 28 significant digits suffice for it. Otherwise it is rounded once,
+//! A reference rate is the current one until the next is out, so a cross is as old as the oldest
+//! price of an asset in it. The result is exact if 28 significant digits suffice for it. Otherwise it is rounded once,
 //! half to even, to 18 significant digits: with it one can calculate as with any price.
 
 use crate::asset::Currency;
@@ -36,18 +37,18 @@ struct Factor {
     value: Ratio,
     /// The prices that it is made of.
     told: Vec<Told>,
-    /// The time of the oldest of them.
-    made: Millis,
+    /// The time of the oldest of them, if they have any.
+    made: Option<Millis>,
     sources: u32,
     is_current: bool,
+    is_held: bool,
     is_divergent: bool,
 }
 
 impl Factor {
     /// A price of a board, of what `asset` names.
     fn of_quote(board: &Board, quote: &Quote, asset: &str) -> Option<Factor> {
-        let is_told = matches!(quote.method, Method::Single | Method::Median);
-        is_told.then(|| Factor {
+        quote.method.is_told().then(|| Factor {
             value: Ratio::of(&quote.price),
             told: vec![Told {
                 provider: quote.source.as_ref().unwrap_or(&board.source).clone(),
@@ -55,9 +56,10 @@ impl Factor {
                 of: Some(format!("{asset}/{}", quote.quote)),
                 dropped: None,
             }],
-            made: board.made(quote),
+            made: Some(board.made(quote)),
             sources: quote.sources,
             is_current: board.is_current(quote),
+            is_held: quote.is_held,
             is_divergent: quote.is_divergent,
         })
     }
@@ -71,9 +73,10 @@ impl Factor {
                 of: Some(format!("{}/{}", rate.base, rate.quote)),
                 dropped: None,
             }],
-            made: rate.made(),
+            made: None,
             sources: 1,
             is_current: true,
+            is_held: false,
             is_divergent: false,
         }
     }
@@ -96,9 +99,10 @@ impl Factor {
     fn beside(mut self, other: Factor) -> Factor {
         self.told.extend(other.told);
         Factor {
-            made: self.made.min(other.made),
+            made: self.made.into_iter().chain(other.made).min(),
             sources: self.sources.min(other.sources),
             is_current: self.is_current && other.is_current,
+            is_held: self.is_held || other.is_held,
             is_divergent: self.is_divergent || other.is_divergent,
             ..self
         }
@@ -159,7 +163,8 @@ impl<'a> Market<'a> {
                 best = best.or(Some(cross));
             }
             let best = best.filter(|cross| cross.is_current || told.is_none());
-            crosses.extend(best.and_then(|cross| quote(asset, currency, cross)));
+            let source = &self.board.source;
+            crosses.extend(best.and_then(|cross| quote(asset, currency, cross, source)));
         }
         crosses
     }
@@ -220,15 +225,17 @@ impl<'a> Market<'a> {
 }
 
 /// The cross as a quote. None if it is too small or too large for a price.
-fn quote(asset: &str, currency: &Currency, cross: Factor) -> Option<Quote> {
+fn quote(asset: &str, currency: &Currency, cross: Factor, of_board: &str) -> Option<Quote> {
+    // The upstream that told of the asset; all of them are in `told`.
+    let mut sources = cross.told.iter().map(|told| &told.provider);
+    let source = sources.next().filter(|source| *source != of_board);
     Some(Quote {
-        updated: Some(cross.made),
-        // The upstream that told of the asset; all of them are in `told`.
-        source: cross.told.first().map(|told| told.provider.clone()),
+        updated: cross.made,
+        source: source.cloned(),
         method: Method::Cross,
         sources: cross.sources,
         is_divergent: cross.is_divergent,
-        is_held: !cross.is_current,
+        is_held: cross.is_held,
         told: cross.told,
         ..Quote::new(asset, currency.clone(), cross.value.to_price()?)
     })
@@ -279,26 +286,23 @@ mod tests {
 
     #[test]
     fn a_price_in_dollars_times_a_reference_rate_is_one_in_euros() {
+        let made = Some(FETCHED.saturating_sub(40_000));
         let bitcoin = Quote {
-            updated: Some(FETCHED.saturating_sub(40_000)),
+            updated: made,
             ..told("bitcoin", "USD", "76975.5")
         };
         let board = board(vec![bitcoin], vec![reference("USD", "EUR", "0.8594")]);
         let euros = board.get("bitcoin", &currency("EUR")).unwrap();
         assert_eq!(euros.price.as_str(), "66152.7447", "exactly");
         assert_eq!((euros.method, euros.sources), (Method::Cross, 1));
-        assert_eq!(
-            euros.updated,
-            Some(FETCHED.saturating_sub(DAY)),
-            "the older"
-        );
-        assert!(board.is_current(euros), "a rate holds for more than a day");
+        assert_eq!(euros.updated, made, "a reference rate holds until the next");
         let legs: Vec<_> = euros
             .told
             .iter()
             .map(|told| (told.provider.as_str(), told.of.as_deref().unwrap()))
             .collect();
         assert_eq!(legs, [("coinbase", "BTC/USD"), ("frankfurter", "USD/EUR")]);
+        assert_eq!(euros.source, None, "the board's");
         assert_eq!(price(&board, "bitcoin", "CHF"), None);
     }
 
@@ -394,7 +398,7 @@ mod tests {
         };
         let board = board(vec![old], vec![reference("USD", "EUR", "0.9")]);
         let euros = board.get("tron", &currency("EUR")).unwrap();
-        assert!(euros.is_held && !board.is_current(euros));
+        assert!(!board.is_current(euros));
     }
 
     #[test]

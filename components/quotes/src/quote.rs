@@ -35,14 +35,14 @@ pub struct Quote {
     /// How the price came about.
     #[serde(default, skip_serializing_if = "Method::is_single")]
     pub method: Method,
-    /// How many upstreams told this price, or one that agrees with it.
+    /// How many upstreams told this price, or one that agrees with it; 0 where none is needed.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub sources: u32,
     /// Two upstreams told prices that are too far apart to both be right.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_divergent: bool,
     /// The last good price, which stayed because the new one was not believed; or a cross that
-    /// rests on such a price, or on one that is not current any more.
+    /// rests on such a price.
     #[serde(default, skip_serializing_if = "is_false")]
     pub is_held: bool,
     /// What each upstream told, where more than one was heard or a price was not believed; of a
@@ -74,6 +74,14 @@ impl Method {
             Method::Median => "median",
             Method::Cross => "cross",
             Method::Identity => "identity",
+        }
+    }
+
+    /// Whether upstreams told the price, so that it is not calculated from others.
+    pub fn is_told(self) -> bool {
+        match self {
+            Method::Single | Method::Median => true,
+            Method::Cross | Method::Identity => false,
         }
     }
 

@@ -42,11 +42,6 @@ impl ReferenceRate {
         let made = self.updated.unwrap_or(self.heard);
         now.since(made) <= MAX_AGE_MS
     }
-
-    /// The time it is of.
-    pub(crate) fn made(&self) -> Millis {
-        self.updated.unwrap_or(self.heard)
-    }
 }
 
 /// The rates that hold at `now`: those just `heard`, and of those known from before what is not

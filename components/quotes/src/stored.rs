@@ -1,6 +1,7 @@
 //! Where a board lives in the key-value store: what the components must agree on.
 
 use crate::Millis;
+use crate::belief::Divergence;
 use serde::{Deserialize, Serialize};
 
 /// Name of the one board of a deployment.
@@ -14,6 +15,20 @@ pub const BODY_KEY: &str = "b/main/body";
 
 /// Key of the [`Failure`] of the last refresh; absent after a refresh that went well.
 pub const FAILURE_KEY: &str = "b/main/failure";
+
+/// Key of the [`Divergence`]s of the last refresh.
+pub const DIVERGENCE_KEY: &str = "b/main/divergence";
+
+/// The stored form of divergences.
+pub fn encode_divergences(divergences: &[Divergence]) -> Vec<u8> {
+    // A list of structs of strings always serialises.
+    serde_json::to_vec(divergences).unwrap_or_default()
+}
+
+/// Reads the stored form of divergences; None for anything else.
+pub fn decode_divergences(bytes: &[u8]) -> Option<Vec<Divergence>> {
+    serde_json::from_slice(bytes).ok()
+}
 
 /// How the last attempt to refresh the board failed. Until `retry_from` nobody tries again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +61,18 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn divergences_read_back_and_junk_does_not() {
+        let divergences = vec![Divergence {
+            provider: "kraken".into(),
+            pair: "bitcoin/USD".into(),
+            ratio: "0.020000".into(),
+        }];
+        let stored = encode_divergences(&divergences);
+        assert_eq!(decode_divergences(&stored), Some(divergences));
+        assert_eq!(decode_divergences(b"{}"), None);
+    }
 
     #[test]
     fn a_failure_reads_back_and_junk_does_not() {

@@ -14,7 +14,7 @@ use edge_rates_quotes::absence::Absences;
 use edge_rates_quotes::breaker::Outcome;
 use edge_rates_quotes::quote::signed_decimal_text;
 use edge_rates_quotes::standing::Standing;
-use edge_rates_quotes::{Currency, Millis, Price, Quote, plausibility};
+use edge_rates_quotes::{Currency, Heard, Millis, Price, Quote, plausibility};
 use futures::StreamExt;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -35,7 +35,7 @@ const AT_ONCE: usize = 4;
 #[derive(Debug)]
 pub(crate) enum Asked {
     /// What it told, one quote at least.
-    Heard(Vec<Quote>),
+    Heard(Heard),
     /// It was asked in vain. It may be asked again from then on, if its circuit is open now.
     InVain(Refusal, Option<Millis>),
     /// It was not asked.
@@ -129,7 +129,7 @@ pub(crate) async fn ask<W: Capabilities, A: Adapters>(
     let retry_from = gate::settle(service, upstream, state.as_ref(), meaning, status).await;
     note(service, upstream, asked_at, outcome, status, result.is_ok()).await;
     match result {
-        Ok((quotes, _)) => Asked::Heard(quotes),
+        Ok((heard, _)) => Asked::Heard(heard),
         Err(refusal) => Asked::InVain(refusal, retry_from),
     }
 }
@@ -191,7 +191,7 @@ fn judge(
     upstream: &Upstream,
     gathered: Gathered,
     now: Millis,
-) -> Result<(Vec<Quote>, Option<Refusal>), Refusal> {
+) -> Result<(Heard, Option<Refusal>), Refusal> {
     let Gathered { quotes, refusal } = gathered;
     if quotes.is_empty() {
         return Err(refusal.unwrap_or_else(|| Refusal::implausible("no quotes".to_owned())));
@@ -199,7 +199,12 @@ fn judge(
     let refusal = refusal.filter(Refusal::forbids);
     if upstream.scope == Scope::Currencies {
         // Central banks tell them once a day.
-        return Ok((quotes, refusal));
+        let heard = Heard {
+            provider: upstream.id.clone(),
+            quotes,
+            refused: Vec::new(),
+        };
+        return Ok((heard, refusal));
     }
     let (admitted, refused) = plausibility::admit(quotes, now);
     match refused.first() {
@@ -207,7 +212,14 @@ fn judge(
             "{} in {}: {why}",
             quote.asset, quote.quote
         ))),
-        _ => Ok((admitted, refusal)),
+        _ => {
+            let heard = Heard {
+                provider: upstream.id.clone(),
+                quotes: admitted,
+                refused,
+            };
+            Ok((heard, refusal))
+        }
     }
 }
 

@@ -23,6 +23,7 @@ use edge_rates_quotes::ticket::{Tickets, ticket_prefix};
 use edge_rates_quotes::{
     Board, Freshness, Head, Millis, Version, breaker, budget, etag, freshness,
 };
+use futures::TryFutureExt;
 use futures::channel::oneshot;
 use futures::future::{Either, select};
 use http::StatusCode;
@@ -445,7 +446,8 @@ async fn refresh<W: Capabilities, A: Adapters>(
     let told = refresh::fetch(service, last).await;
     let now = world.now();
     let believed = told.and_then(|told| {
-        believing::believe(told, last, now).ok_or_else(|| refresh::failed(now, "no price"))
+        believing::believe(&service.settings, &told, last, now)
+            .ok_or_else(|| refresh::failed(now, "no price"))
     });
     let believed = match believed {
         Ok(believed) => believed,
@@ -465,9 +467,12 @@ async fn refresh<W: Capabilities, A: Adapters>(
     if let Some(held) = replacement(&present, replaced) {
         return Ok(held);
     }
+    let divergences = believed.divergences.clone();
     let held = board_of(service, believed, seen.held.as_ref(), cost);
     service.memo.remember(world, held.clone());
-    if let Err(error) = stored::put(world, &held.head, &held.board).await {
+    let put = stored::put(world, &held.head, &held.board);
+    let put = put.and_then(|()| stored::put_divergences(world, &divergences));
+    if let Err(error) = put.await {
         // This instance can still answer from its memory.
         log::warning(json!({"event": "store failed", "detail": error.to_string()}));
     }
@@ -491,18 +496,12 @@ fn board_of<W: Capabilities, A>(
 ) -> Held {
     let now = service.world.now();
     let version = Version::next(now, replaced.map(|held| &held.head.version));
-    let (source, attribution) = match &service.settings.source_name {
-        Some(name) => (name.clone(), format!("Data provided by {name}")),
-        None => (believed.source.id, believed.source.attribution),
-    };
+    let last = replaced.map(|held| &*held.board);
+    let board = believing::board(&service.settings, believed, last, version, now);
     let cost_ms = u64::try_from(cost.as_millis()).unwrap_or(u64::MAX);
     let bits = low_bits(service.world.bits());
     let policy = &service.settings.policy;
-    let head = policy.head(version, now, cost_ms, &source, bits);
-    let mut board = Board::new(version, now, &source, &attribution, believed.quotes);
-    if let Some(replaced) = replaced {
-        board = board.keeping(&replaced.board, now.saturating_sub(policy.refuse_ms));
-    }
+    let head = policy.head(version, now, cost_ms, &board.source, bits);
     Held {
         head,
         board: Rc::new(board),

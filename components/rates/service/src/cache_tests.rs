@@ -490,9 +490,7 @@ fn what_the_next_upstream_does_not_price_is_kept_and_ages() {
         let at = fetched.saturating_add(round * 300_000);
         let newer = edge_rates_quotes::Board::new(at.into(), at, "second", "", Vec::new());
         kept = newer.keeping(&kept, fetched);
-        let mut served = first.clone();
-        served.board = Rc::new(kept.clone());
-        let is_current = served.board.is_current(&kept.quotes()[0]);
+        let is_current = kept.is_current(&kept.quotes()[0]);
         assert_eq!(is_current, round <= 3, "after {round} rounds");
         assert_eq!(kept.quotes()[0].source.as_deref(), Some("first"));
     }

@@ -12,6 +12,8 @@ pub mod adapters;
 mod admission;
 mod asking;
 mod believing;
+#[cfg(test)]
+mod believing_tests;
 mod cache;
 #[cfg(test)]
 mod cache_tests;
@@ -28,6 +30,7 @@ mod rendered;
 #[cfg(test)]
 mod route_tests;
 pub mod routes;
+mod rules;
 mod service;
 mod settings;
 mod stored;

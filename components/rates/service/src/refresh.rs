@@ -4,10 +4,11 @@ use crate::adapters::{Adapters, Pair, Scope};
 use crate::asking::{Asked, ask};
 use crate::believing;
 use crate::service::Service;
-use crate::settings::{Mode, Upstream};
+use crate::settings::Upstream;
 use edge_rates_kit::Capabilities;
+use edge_rates_quotes::consensus::Mode;
 use edge_rates_quotes::stored::Failure;
-use edge_rates_quotes::{Board, Millis, Quote};
+use edge_rates_quotes::{Board, Heard, Millis};
 use futures::future::join_all;
 use std::time::Duration;
 
@@ -23,13 +24,6 @@ const HOLD_OFF_MS: u64 = 10_000;
 /// The longest time for which nobody refreshes, however long upstreams are to be left alone:
 /// meanwhile somebody may have mended the settings. An attempt that asks nobody costs little.
 const MOST_HOLD_OFF_MS: u64 = 15 * 60_000;
-
-/// What one upstream told.
-#[derive(Debug)]
-pub(crate) struct Heard {
-    pub(crate) upstream: Upstream,
-    pub(crate) quotes: Vec<Quote>,
-}
 
 /// Everything that was told in one refresh.
 #[derive(Debug, Default)]
@@ -53,10 +47,12 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
     let all = pairs(service);
     let mut told = Told::default();
     let mut failure = None;
-    match service.settings.mode {
+    let settings = &service.settings;
+    match settings.rules.consent.mode {
         Mode::Fallback => {
             for upstream in of_scope(service, Scope::Market) {
-                let wanted = believing::wanted(&all, &told.market, last, service.world.now());
+                let wanted =
+                    believing::wanted(settings, &all, &told.market, last, service.world.now());
                 if wanted.is_empty() {
                     break;
                 }
@@ -81,7 +77,7 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
         return Err(failure.unwrap_or_else(|| failed(service.world.now(), "no price")));
     }
     for upstream in of_scope(service, Scope::Currencies) {
-        let wanted = believing::wanted_currencies(&all, &told);
+        let wanted = believing::wanted_currencies(settings, &told, last, service.world.now());
         if wanted.is_empty() {
             break;
         }
@@ -106,12 +102,7 @@ fn heard(
     failure: &mut Option<Failure>,
 ) -> Option<Heard> {
     let (outcome, status, retry_from) = match asked {
-        Asked::Heard(quotes) => {
-            return Some(Heard {
-                upstream: upstream.clone(),
-                quotes,
-            });
-        }
+        Asked::Heard(heard) => return Some(heard),
         Asked::Nothing => return None,
         Asked::InVain(refusal, retry_from) => (refusal.outcome, refusal.status, retry_from),
         Asked::Shut(shut) => (shut.why, shut.status, Some(shut.until)),

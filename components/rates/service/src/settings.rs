@@ -2,10 +2,11 @@
 
 use crate::adapters::{Endpoint, Provider, Scope};
 use crate::admission::Terms;
+use crate::rules;
 use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::variables::{VariableError, Variables};
 use edge_rates_quotes::budget::Limits;
-use edge_rates_quotes::{Catalogue, Policy};
+use edge_rates_quotes::{Catalogue, Policy, Rules};
 use std::rc::Rc;
 
 /// One upstream to try.
@@ -23,25 +24,6 @@ pub struct Upstream {
     pub(crate) limits: Limits,
 }
 
-/// How many upstreams a price rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// On the first that tells it: upstreams are asked one after another for what is missing.
-    Fallback,
-    /// On all that tell it: all are asked at once.
-    Quorum,
-}
-
-impl Mode {
-    /// Its name in settings and answers.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Mode::Fallback => "fallback",
-            Mode::Quorum => "quorum",
-        }
-    }
-}
-
 /// Everything that can be set.
 #[derive(Debug)]
 pub struct Settings {
@@ -51,8 +33,8 @@ pub struct Settings {
     pub(crate) policy: Policy,
     /// What downstream caches are told.
     pub(crate) cache_times: CacheTimes,
-    /// How many upstreams a price rests on.
-    pub(crate) mode: Mode,
+    /// Which prices of upstreams are believed.
+    pub(crate) rules: Rules,
     /// Upstreams in the order in which they are tried.
     pub(crate) upstreams: Vec<Upstream>,
     /// What is asked of clients.
@@ -97,7 +79,7 @@ impl Settings {
             },
             terms,
             policy,
-            mode: mode(world).await?,
+            rules: rules::rules(world).await?,
             upstreams: upstreams(world, known).await?,
             source_name: Some(source_name).filter(|name| !name.is_empty()),
         })
@@ -118,19 +100,6 @@ async fn millis<W: Variables>(world: &W, name: &str) -> Result<u64, VariableErro
         .parse()
         .map_err(|_| wrong(name, &format!("`{text}` is no whole number of seconds")))?;
     Ok(seconds.saturating_mul(1000))
-}
-
-/// `price_mode`, which is `fallback` unless it is set.
-async fn mode<W: Variables>(world: &W) -> Result<Mode, VariableError> {
-    let text = world.variable("price_mode").await.unwrap_or_default();
-    match text.trim() {
-        "" | "fallback" => Ok(Mode::Fallback),
-        "quorum" => Ok(Mode::Quorum),
-        other => Err(wrong(
-            "price_mode",
-            &format!("`{other}` is no mode; use `fallback` or `quorum`"),
-        )),
-    }
 }
 
 /// `<provider>_per_minute` and `<provider>_per_month`, or what the provider's terms allow.

@@ -3,9 +3,12 @@
 
 use edge_rates_kit::store::{Store, StoreError};
 use edge_rates_quotes::absence::{Absences, absence_key};
+use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::breaker::{Open, circuit_key};
 use edge_rates_quotes::standing::{Standing, standing_key};
-use edge_rates_quotes::stored::{BODY_KEY, FAILURE_KEY, Failure, HEAD_KEY};
+use edge_rates_quotes::stored::{
+    BODY_KEY, DIVERGENCE_KEY, FAILURE_KEY, Failure, HEAD_KEY, encode_divergences,
+};
 use edge_rates_quotes::{Board, Head};
 
 /// The head, if a readable one is stored.
@@ -32,6 +35,15 @@ pub(crate) async fn put<W: Store>(world: &W, head: &Head, board: &Board) -> Resu
     world.set(BODY_KEY, &board.encode()).await?;
     world.set(HEAD_KEY, &head.encode()).await?;
     world.delete(FAILURE_KEY).await
+}
+
+/// Notes how far upstreams are from what is believed, for /metrics.
+pub(crate) async fn put_divergences<W: Store>(
+    world: &W,
+    divergences: &[Divergence],
+) -> Result<(), StoreError> {
+    let divergences = encode_divergences(divergences);
+    world.set(DIVERGENCE_KEY, &divergences).await
 }
 
 /// Notes that a refresh failed, so that nobody repeats it at once.

@@ -115,7 +115,7 @@ async fn listing<W: Capabilities, A>(service: &Service<W, A>) -> Result<Bytes, S
         providers.push(provider(upstream, open, standing, calls, now));
     }
     let body = Body {
-        mode: service.settings.mode.as_str(),
+        mode: service.settings.rules.consent.mode.as_str(),
         providers,
     };
     // Numbers and strings under fixed names always serialise.
