@@ -178,6 +178,10 @@ ladder: bench-build ## Measure what each layer costs (5 minutes)
 soak: bench-build ## Load it while upstreams fail, for MINUTES=10
 	@target/release/bench soak --minutes $(MINUTES) $(BENCH_ARGS)
 
+.PHONY: replicas
+replicas: bench-build ## Load two replicas on one Redis while upstreams fail, for MINUTES=5
+	@target/release/bench replicas --minutes $(if $(filter file,$(origin MINUTES)),5,$(MINUTES)) $(BENCH_ARGS)
+
 .PHONY: bench-build
 bench-build: components bench-packages
 	@cargo build $(WASM) $(addprefix -p ,$(BENCH_GUESTS) guest-modern)

@@ -18,7 +18,7 @@ use crate::report::{Report, Tables};
 use crate::run::{Effort, Run};
 use crate::server::Launcher;
 use crate::stages::{Scope, Stages};
-use crate::{ladder, ratios, soak};
+use crate::{ladder, ratios, replicas, soak};
 
 /// A load average from which on a run does not measure what it seems to.
 const BUSY: f32 = 0.5;
@@ -65,6 +65,12 @@ enum Kind {
         #[arg(long, default_value_t = 10)]
         minutes: u64,
     },
+    /// Two replicas on one Redis while upstreams fail: no wrong price, no dishonest answer
+    Replicas {
+        /// How long
+        #[arg(long, default_value_t = 5)]
+        minutes: u64,
+    },
 }
 
 impl Kind {
@@ -74,6 +80,7 @@ impl Kind {
             Kind::Quick => "quick",
             Kind::Ladder => "ladder",
             Kind::Soak { .. } => "soak",
+            Kind::Replicas { .. } => "replicas",
         }
     }
 }
@@ -167,6 +174,10 @@ async fn measure(arguments: &Arguments) -> Result<()> {
                 judgement: soak::judge(&windows),
                 windows,
             }
+        }
+        Kind::Replicas { minutes } => {
+            let trial = replicas::run(&mut run, &launcher, &arguments.from, minutes);
+            Tables::Replicas(trial.await?)
         }
     };
     let report = Report {

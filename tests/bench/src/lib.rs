@@ -16,6 +16,7 @@ pub mod names;
 pub mod process;
 pub mod programs;
 pub mod ratios;
+pub mod replicas;
 pub mod report;
 pub mod route;
 pub mod run;

@@ -11,6 +11,7 @@ use crate::ladder::{self, Step};
 use crate::machine::Machine;
 use crate::measurement::{Measured, Measurement, MemoryCourse};
 use crate::ratios::Row;
+use crate::replicas::Trial;
 use crate::soak::{self, Judgement, Window};
 use crate::statistics::{Figure, rounded};
 
@@ -52,6 +53,8 @@ pub enum Tables {
         /// Its course.
         windows: Vec<Window>,
     },
+    /// Two replicas on one Redis.
+    Replicas(Trial),
 }
 
 impl Report {
@@ -87,6 +90,10 @@ impl Report {
             Tables::Soak { judgement, windows } => {
                 table_into(&mut text, "Its course", &soak::as_table(windows));
                 list_into(&mut text, "Judgement", &judgement.sentences());
+            }
+            Tables::Replicas(trial) => {
+                table_into(&mut text, "Its course", &trial.as_table());
+                list_into(&mut text, "Judgement", &trial.sentences());
             }
         }
         if !self.measured.cells.is_empty() {

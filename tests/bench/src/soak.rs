@@ -189,7 +189,8 @@ async fn carried_out(order: reqwest::RequestBuilder) -> Result<()> {
     Ok(())
 }
 
-fn shown(whom: &str, fault: &str) -> String {
+/// A fault as tables show it.
+pub(crate) fn shown(whom: &str, fault: &str) -> String {
     let fault: serde_json::Value = serde_json::from_str(fault).unwrap_or_default();
     let name = fault.get("fault").and_then(serde_json::Value::as_str);
     let whom = if whom == "*" { "all" } else { whom };
