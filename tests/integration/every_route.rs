@@ -60,6 +60,7 @@ const ROUTES: &[Read] = &[
     read("/ready"),
     read("/metrics"),
     read("/api/metrics"),
+    read("/openapi.json"),
     read("/api/info"),
     read("/"),
 ];

@@ -1,8 +1,9 @@
-//! Component: the landing page, /api/info, and the answer for paths that nothing serves.
+//! Component: the landing page, /openapi.json, /api/info, and the answer for paths that nothing
+//! serves.
 
 mod info;
 
-use edge_rates_kit::answer::Answer;
+use edge_rates_kit::answer::{Answer, Validators};
 use edge_rates_kit::http_component;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
@@ -12,6 +13,9 @@ use http::StatusCode;
 use spin_sdk::wasip3::http::types;
 
 const PAGE: &str = include_str!("landing.html");
+
+/// Made from openapi.yaml when this was built.
+const DESCRIPTION: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 http_component!(handle);
 
@@ -26,6 +30,7 @@ async fn route(world: &World, request: &Request) -> Routed {
     let segments = request.segments();
     let route = match segments.as_slice() {
         [] | [""] => "/",
+        ["openapi.json"] => "/openapi.json",
         ["api", "info"] => "/api/info",
         _ => {
             let unknown = Problem::unknown_path(request.path());
@@ -37,18 +42,32 @@ async fn route(world: &World, request: &Request) -> Routed {
     }
     let answer = match route {
         "/" => landing(),
+        "/openapi.json" => description(),
         _ => info::info(world, request).await,
     };
     Routed::new(route, request, Ok(answer))
 }
 
 fn landing() -> Answer {
-    let mut answer = Answer::new(StatusCode::OK).with_body(PAGE);
+    let mut answer = fixed(PAGE, env!("PAGE_ETAG"));
     answer.set("content-type", "text/html; charset=utf-8");
     answer.set(
         "content-security-policy",
         "default-src 'none'; style-src 'unsafe-inline'",
     );
+    answer
+}
+
+fn description() -> Answer {
+    let mut answer = fixed(DESCRIPTION, env!("OPENAPI_ETAG"));
+    answer.set("content-type", "application/json");
+    answer
+}
+
+/// A document that only another build changes.
+fn fixed(text: &'static str, etag: &str) -> Answer {
+    let mut answer = Answer::new(StatusCode::OK).with_body(text);
+    answer.set_validators(&Validators::new(etag.to_owned(), None));
     answer.set("cache-control", "public, max-age=300");
     answer
 }

@@ -8,6 +8,8 @@ mod coingecko;
 mod convert;
 mod csv;
 mod currencies;
+#[cfg(test)]
+mod described;
 mod number;
 mod pair;
 pub(crate) mod providers;

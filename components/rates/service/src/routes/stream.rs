@@ -16,6 +16,9 @@ use http::StatusCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+/// The parameters that this route knows.
+pub(super) const PARAMETERS: &[&str] = &["ids", "vs"];
+
 /// How long a stream goes on. Then it ends and its client comes back, to this instance or to
 /// another one: hosts retire instances, and a stream must not hold one for ever.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
@@ -37,7 +40,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    request.query().expect(&["ids", "vs"])?;
+    request.query().expect(PARAMETERS)?;
     let asked = rates::Question::plain(request.query(), &service.settings.catalogue)?;
     let served = cache::current(service, request.arrived()).await?;
     let known = request.header(LAST_EVENT);
