@@ -180,7 +180,15 @@ impl OfPair<'_> {
             let quote = board.get(&first.asset, &first.quote)?;
             Some((board, quote, board.made(quote)))
         });
-        let good = before.map(|(_, quote, made)| (&quote.price, made));
+        let good = before.map(|(board, quote, made)| {
+            // What was believed for that board was good then, though its upstream may lag.
+            let at = if board.is_current(quote) {
+                board.fetched
+            } else {
+                made
+            };
+            (&quote.price, at)
+        });
         let verdict = jump::verdict(&prices, &rules.consent, &rules.guard, good, now)?;
         match (verdict, before) {
             (Verdict::Believed(consensus), _) => self.believed(consensus),
@@ -437,6 +445,29 @@ mod tests {
         let held: Vec<_> = prices.iter().filter(|(_, price)| price == "100").collect();
         assert_eq!(held.last().unwrap().0, 600_000, "{prices:?}");
         assert_eq!(prices.last().unwrap().1, "50");
+    }
+
+    #[test]
+    fn a_price_guards_from_the_board_that_it_was_believed_for() {
+        let lagging = Quote {
+            updated: Some(NOW.saturating_sub(899_000)),
+            ..quote("bitcoin", "USD", "100")
+        };
+        let held_with = |fetched: Millis, quote: &Quote| {
+            let board = Board::new(fetched.into(), fetched, "kraken", "", vec![quote.clone()]);
+            let heard = [heard("coingecko", &["50"])];
+            let belief = believe(&catalogue(), &heard, Some(&board), &RULES, NOW);
+            belief.held().count() == 1
+        };
+        let five_minutes_ago = NOW.saturating_sub(300_000);
+        assert!(held_with(five_minutes_ago, &lagging));
+        assert!(!held_with(NOW.saturating_sub(600_001), &lagging));
+        // One that is held already guards from its own time, so that it is released.
+        let held = Quote {
+            is_held: true,
+            ..lagging.clone()
+        };
+        assert!(!held_with(five_minutes_ago, &held));
     }
 
     #[test]

@@ -2,14 +2,14 @@
 //! the same: it is more often a mistake of one upstream than a crash of the market.
 //!
 //! A leap is a move of more than the guard's share within its time (20 % within ten minutes by
-//! default), counted from when the price before was made. Of such a price,
+//! default), counted from when the price before was believed. Of such a price,
 //! - if a second upstream tells one that agrees with it, the leap is real: believed;
 //! - if other upstreams were heard whose prices did not leap, those are believed without it;
 //! - otherwise the price before stays, and is held for now.
 //!
-//! Nothing is held for longer than the guard's time after it was made. So a crash that only one
-//! upstream can tell of gets through after ten minutes at the latest, with the first refresh
-//! after that; with boards of five minutes that is the second or third one.
+//! A price that is held guards only for that time after it was made. So a crash that only one
+//! upstream can tell of gets through with the first refresh after ten minutes; with boards of
+//! five minutes that is the second or third one.
 
 use crate::consensus::{Consensus, Consent, Dropped, consensus};
 use crate::millis::Millis;
@@ -21,7 +21,7 @@ use crate::price::Price;
 pub struct Guard {
     /// Moves up to this share of the price before are no leap.
     pub percent: Percent,
-    /// For how long a price guards the next one, in milliseconds since it was made.
+    /// For how long a price guards the next one, in milliseconds.
     pub for_ms: u64,
 }
 
@@ -35,7 +35,7 @@ pub enum Verdict {
 }
 
 /// The verdict on `prices`, which are in the order of their upstreams. `before` is the price that
-/// was believed last and when it was made. None if there are no prices.
+/// was believed last and since when it guards. None if there are no prices.
 pub fn verdict(
     prices: &[&Price],
     consent: &Consent,
