@@ -29,6 +29,7 @@ mod counters;
 mod drain;
 mod every_route;
 mod fallback;
+mod fault_matrix;
 mod faults;
 mod fresh_hit;
 mod health;
