@@ -435,9 +435,11 @@ impl Seen {
 impl Window {
     /// What must not have been.
     fn wrong(&self) -> Vec<String> {
-        let dishonest = self.answers.iter().filter_map(|(status, count)| {
-            (!HONEST.contains(status)).then(|| format!("{count} answers with {status}"))
-        });
+        let dishonest = self
+            .answers
+            .iter()
+            .filter(|(status, _)| !HONEST.contains(status))
+            .map(|(status, count)| format!("{count} answers with {status}"));
         dishonest.chain(self.seen.wrong.iter().cloned()).collect()
     }
 
