@@ -125,16 +125,28 @@ async fn providers_agree_on_prices() {
 
 #[tokio::test]
 async fn what_nobody_prices_is_named_as_missing() {
-    let app = App::with(&[("providers", "kraken")]).await;
+    // Kraken prices in yen, though not this coin, and in zloty nothing.
+    let app = App::with(&[("providers", "kraken"), ("currencies", "USD,JPY,PLN")]).await;
     let body = app
-        .get("/v1/rates?symbols=USDC,BTC&vs=JPY")
+        .get("/v1/rates?symbols=USDC,BTC&vs=JPY,PLN")
         .await
         .expect_status(200)
         .json();
-    assert_eq!(body["missing"], serde_json::json!(["USDC/JPY"]));
-    assert_eq!(body["rates"].as_array().unwrap().len(), 1);
+    assert_eq!(body["missing"], serde_json::json!(["BTC/PLN", "USDC/PLN"]));
+    let methods: Vec<_> = body["rates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rate| {
+            (
+                rate["symbol"].as_str().unwrap(),
+                rate["method"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(methods, [("BTC", "single"), ("USDC", "cross")]);
     app.get("/v1/rates/USDC/BTC").await.expect_status(200);
-    app.get("/v1/rates?symbols=USDC&vs=JPY")
+    app.get("/v1/rates?symbols=USDC&vs=PLN")
         .await
         .expect_status(200);
 }
@@ -150,20 +162,19 @@ async fn when_all_fail_the_answer_is_503() {
 
 #[tokio::test]
 async fn what_a_fallback_does_not_price_is_kept_and_says_where_it_is_from() {
-    let app = App::start().await;
+    let app = App::with(&[("providers", "coingecko,kraken"), ("currencies", "USD,PLN")]).await;
     let before = app
-        .get("/v1/rates/USDC/JPY")
+        .get("/v1/rates/USDC/PLN")
         .await
         .expect_status(200)
         .json();
     app.market.fail(Provider::CoinGecko, Fault::ServerError);
-    app.market.fail(Provider::Coinbase, Fault::ServerError);
     app.advance(Duration::from_secs(500));
     let bitcoin = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
     assert_eq!(bitcoin["source"], "kraken");
     assert_eq!(bitcoin["stale"], false);
     let kept = app
-        .get("/v1/rates/USDC/JPY")
+        .get("/v1/rates/USDC/PLN")
         .await
         .expect_status(200)
         .json();
@@ -174,20 +185,20 @@ async fn what_a_fallback_does_not_price_is_kept_and_says_where_it_is_from() {
     );
     assert_eq!(kept["source"], "coingecko");
     let board = app
-        .get("/v1/rates?symbols=USDC,BTC&vs=JPY")
+        .get("/v1/rates?symbols=USDC,BTC")
         .await
         .expect_status(200)
         .json();
     assert_eq!(board["source"], "kraken");
     for rate in board["rates"].as_array().unwrap() {
-        let kept = (rate["symbol"] == "USDC").then_some("coingecko");
+        let kept = (rate["quote"] == "PLN").then_some("coingecko");
         assert_eq!(rate["source"].as_str(), kept, "{rate}");
     }
     // Kraken goes on, but what it does not price gets too old to pass for fresh.
     app.advance(Duration::from_secs(500));
     app.get("/v1/rates/BTC/USD").await.expect_status(200);
     let kept = app
-        .get("/v1/rates/USDC/JPY")
+        .get("/v1/rates/USDC/PLN")
         .await
         .expect_status(200)
         .json();

@@ -17,6 +17,7 @@ mod process;
 
 mod api_keys;
 mod batch;
+mod believing;
 mod breaker;
 mod budget;
 mod building;
