@@ -10,6 +10,9 @@ ARGS ?=
 # Where `make up` keeps its store: sqlite or redis.
 STORE ?= sqlite
 
+# What serves the app; `make up HOST='spin up'` has Spin do it.
+HOST ?= $(BIN)/runtime-host up
+
 COMPONENTS := rates providers health metrics site
 GUESTS := guest-modern guest-classic
 BENCH_GUESTS := guest-constant guest-reading
@@ -24,6 +27,7 @@ help: ## List what can be made
 	echo
 	echo "  make up LIVE=1           real upstreams instead of the market simulator"
 	echo "  make up STORE=redis      a store on Redis, which more hosts can share, instead of SQLite"
+	echo "  make up HOST='spin up'   Spin instead of runtime-host"
 	echo "  make up LISTEN=0.0.0.0:8080 ARGS='--variable currencies=USD,EUR'"
 
 .PHONY: up
@@ -69,7 +73,7 @@ up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated 
 	        exit 0
 	    done
 	) &
-	$(BIN)/runtime-host up "$${arguments[@]}" $(ARGS)
+	$(HOST) "$${arguments[@]}" $(ARGS)
 
 # The store of `make up`, by the value of STORE. The host makes its SQLite file by itself.
 $(if $(filter sqlite redis,$(STORE)),,$(error STORE is `$(STORE)`: write sqlite or redis))
@@ -133,8 +137,8 @@ if [[ -n $$missing ]]; then
 fi
 endef
 
-# What only the tests need: promtool to judge /metrics, a Redis, and a CoinGecko client that isn't
-# ours.
+# What only the tests need: promtool to judge /metrics, a Redis, a CoinGecko client that isn't ours,
+# and schemathesis to try what /openapi.json promises.
 .PHONY: packages
 packages:
 	@missing=
@@ -144,6 +148,7 @@ packages:
 	$(call INSTALL,The tests need promtool$(COMMA) redis-server and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
+	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
 
 # What has tests. Guests are built for them, by themselves.
 TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
@@ -156,6 +161,18 @@ test: components guests packages ## Run every test: unit, property and integrati
 	cargo build $(NATIVE) $(TESTED) --bins --tests
 	cargo test $(NATIVE) $(TESTED) --doc
 	cargo test $(NATIVE) $(TESTED) --lib --bins --tests
+
+# Where `make portable` finds what it tests, and how much `make api-check` makes up.
+URL ?= http://127.0.0.1:3000
+EXAMPLES ?= 2000
+
+.PHONY: portable
+portable: packages ## Run the portable tests against URL=http://127.0.0.1:3000, whoever serves it
+	@EDGE_RATES_URL=$(URL) cargo test $(NATIVE) -p edge-rates-tests portable::
+
+.PHONY: api-check
+api-check: build packages ## Hold EXAMPLES=2000 made-up requests per route against /openapi.json
+	@EDGE_RATES_EXAMPLES=$(EXAMPLES) cargo test $(NATIVE) -p edge-rates-tests schemathesis -- --nocapture
 
 # Speed is measured on what ships, and beside whatever peers are on the PATH (spin, wasmtime).
 # `make bench BENCH_ARGS='--rounds 9 --spin /opt/spin'` changes how; `bench --help` lists it all.

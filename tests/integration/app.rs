@@ -1,10 +1,12 @@
 //! The application, as a client meets it: the components of spin.toml in the host, a simulated
 //! market as their upstream, and a clock that the test moves.
 
-use crate::answer::Answer;
+use crate::client::Client;
+pub(crate) use crate::client::client;
 use crate::clock::TestClock;
 use market_simulator::{Clock, Config, Market, Provider};
 use runtime_host::Host;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -20,7 +22,7 @@ pub(crate) struct App {
     pub(crate) market: Arc<Market>,
     pub(crate) host: Host,
     clock: Arc<TestClock>,
-    client: reqwest::Client,
+    client: Client,
     state: TempDir,
     variables: Vec<(String, String)>,
     request_timeout: Duration,
@@ -98,9 +100,9 @@ impl App {
         let host = start_host(&all, &state, &clock, request_timeout).await;
         App {
             market,
+            client: Client::of(host.url()),
             host,
             clock,
-            client: client(),
             state,
             variables: all,
             request_timeout,
@@ -117,6 +119,7 @@ impl App {
             self.request_timeout,
         )
         .await;
+        self.client = Client::of(self.host.url());
     }
 
     /// Moves the wall clock of the components and of the market.
@@ -125,72 +128,23 @@ impl App {
         self.market.set_now_ms(self.clock.now_ms());
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
-        self.request("GET", path, &[]).await
-    }
-
-    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.request("GET", path, headers).await
-    }
-
-    pub(crate) async fn get_absolute(&self, url: &str) -> Answer {
-        Answer::read(self.client.get(url).send().await.expect("an answer")).await
-    }
-
-    pub(crate) async fn request(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-    ) -> Answer {
-        let response = self.send(method, path, headers, None).await;
-        Answer::read(response).await
-    }
-
-    pub(crate) async fn post(
-        &self,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: impl Into<reqwest::Body>,
-    ) -> Answer {
-        let response = self.send("POST", path, headers, Some(body.into())).await;
-        Answer::read(response).await
-    }
-
-    /// Sends a request and gives the answer as it comes, its body unread.
-    pub(crate) async fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: Option<reqwest::Body>,
-    ) -> reqwest::Response {
-        let url = format!("{}{path}", self.url());
-        let mut request = self.client.request(method.parse().unwrap(), url);
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        if let Some(body) = body {
-            request = request.body(body);
-        }
-        let sent = request.send().await;
-        sent.unwrap_or_else(|error| panic!("{method} {path}: {error:?}"))
-    }
-
     /// What a component has written to its log so far.
     pub(crate) fn log(&self, component: &str) -> String {
         let file = format!("logs/{component}_stderr.txt");
         std::fs::read_to_string(self.state.path().join(file)).unwrap_or_default()
     }
 
-    /// `http://127.0.0.1:<port>`
-    pub(crate) fn url(&self) -> String {
-        self.host.url()
-    }
-
     /// Waits until something holds, and fails if it takes too long.
     pub(crate) async fn until(&self, what: &str, holds: impl AsyncFn() -> bool) {
         until(what, holds).await;
+    }
+}
+
+impl Deref for App {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
     }
 }
 
@@ -200,17 +154,6 @@ pub(crate) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
         assert!(started.elapsed() < SOON, "not within {SOON:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-}
-
-pub(crate) fn client() -> reqwest::Client {
-    reqwest::Client::builder()
-        .timeout(Duration::from_secs(60))
-        // CoinGecko, and so the simulator, turns clients without a name away.
-        .user_agent("edge-rates-tests")
-        // Answers of tests are for us, not for whoever set a proxy on this machine.
-        .no_proxy()
-        .build()
-        .unwrap()
 }
 
 fn runtime_config(state: &TempDir) -> PathBuf {

@@ -1,5 +1,6 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`] and [`process`] are what they start.
+//! One module per behaviour; [`app`], [`guest`] and [`process`] are what they start. Those in
+//! [`portable`] ask any deployment.
 
 #![allow(
     clippy::expect_used,
@@ -11,21 +12,21 @@
 
 mod answer;
 mod app;
+mod cache_lint;
+mod client;
 mod clock;
 mod guest;
 mod process;
 
 mod api_keys;
-mod batch;
 mod believing;
 mod breaker;
 mod budget;
 mod building;
-mod coingecko_routes;
+mod cache_states;
 mod cold_start;
 mod compression;
 mod conditional_requests;
-mod conversion;
 mod counters;
 mod drain;
 mod every_route;
@@ -41,6 +42,7 @@ mod logs;
 mod makefile;
 mod metrics_format;
 mod outbound_refusal;
+mod portable;
 mod private_route;
 mod problems;
 mod providers_route;
@@ -54,7 +56,6 @@ mod replicas;
 mod request_logs;
 mod restart;
 mod runtime_config;
-mod selection;
 mod settings;
 mod single_flight;
 mod start_up_errors;

@@ -1,11 +1,11 @@
 //! The routes of CoinGecko's API have CoinGecko's shapes.
 
-use crate::app::App;
+use super::served::Served;
 use serde_json::json;
 
 #[tokio::test]
 async fn simple_price_has_the_shape_that_coingecko_clients_expect() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let answer = app
         .get("/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur&include_24hr_change=true&include_last_updated_at=true")
         .await
@@ -37,7 +37,7 @@ async fn simple_price_has_the_shape_that_coingecko_clients_expect() {
 
 #[tokio::test]
 async fn a_price_is_a_json_number_with_the_digits_of_the_board() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let rate = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
     let text = app
         .get("/api/v3/simple/price?ids=bitcoin&vs_currencies=usd")
@@ -55,7 +55,7 @@ async fn a_price_is_a_json_number_with_the_digits_of_the_board() {
 
 #[tokio::test]
 async fn precision_and_symbols_are_obeyed() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let text = app
         .get("/api/v3/simple/price?symbols=btc&vs_currencies=usd&precision=0")
         .await
@@ -74,7 +74,7 @@ async fn precision_and_symbols_are_obeyed() {
 
 #[tokio::test]
 async fn unknown_ids_are_absent_and_unknown_parameters_ignored() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let route = "/api/v3/simple/price?ids=bitcoin,no-such-coin&vs_currencies=usd,zzz&x_cg_demo_api_key=k&what=ever";
     let body = app.get(route).await.expect_status(200).json();
     assert_eq!(
@@ -92,7 +92,7 @@ async fn unknown_ids_are_absent_and_unknown_parameters_ignored() {
 
 #[tokio::test]
 async fn missing_parameters_are_errors_of_coingeckos_shape() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let body = app
         .get("/api/v3/simple/price?ids=bitcoin")
         .await
@@ -109,7 +109,7 @@ async fn missing_parameters_are_errors_of_coingeckos_shape() {
 
 #[tokio::test]
 async fn trailing_slashes_and_head_are_taken() {
-    let app = App::start().await;
+    let app = Served::start().await;
     for path in [
         "/api/v3/ping/",
         "/api/v3/simple/price/?ids=bitcoin&vs_currencies=usd",
@@ -131,7 +131,7 @@ async fn trailing_slashes_and_head_are_taken() {
 
 #[tokio::test]
 async fn every_route_shows_the_same_number_for_the_same_price() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let rate = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();
     let digits = rate["price"].as_str().unwrap();
     for (path, around) in [
@@ -155,7 +155,7 @@ async fn every_route_shows_the_same_number_for_the_same_price() {
 
 #[tokio::test]
 async fn ping_answers_as_coingecko_does() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let body = app.get("/api/v3/ping").await.expect_status(200).json();
     assert_eq!(body, json!({"gecko_says": "(V3) To the Moon!"}));
 }

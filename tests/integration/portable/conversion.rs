@@ -1,10 +1,10 @@
 //! Amounts are converted exactly, or rounded as asked.
 
-use crate::app::App;
+use super::served::Served;
 
 #[tokio::test]
 async fn an_amount_is_multiplied_by_the_rate_that_the_pair_shows() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let rate = app.get("/v1/rates/BTC/EUR").await.expect_status(200).json();
     let body = app
         .get("/v1/convert?from=BTC&to=EUR&amount=10")
@@ -31,7 +31,7 @@ async fn an_amount_is_multiplied_by_the_rate_that_the_pair_shows() {
 
 #[tokio::test]
 async fn the_same_on_both_sides_is_exactly_one() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let body = app
         .get("/v1/convert?from=eur&to=EUR&amount=12.50")
         .await
@@ -45,7 +45,7 @@ async fn the_same_on_both_sides_is_exactly_one() {
 
 #[tokio::test]
 async fn precision_and_rounding_are_obeyed() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let result = async |rounding: &str| {
         let route =
             format!("/v1/convert?from=BTC&to=USD&amount=0.001&precision=2&rounding={rounding}");
@@ -63,7 +63,7 @@ async fn precision_and_rounding_are_obeyed() {
 
 #[tokio::test]
 async fn rates_between_any_two_codes_are_worked_out() {
-    let app = App::start().await;
+    let app = Served::start().await;
     for (pair, method) in [
         ("USD/BTC", "inverse"),
         ("BTC/ETH", "cross"),
@@ -81,7 +81,7 @@ async fn rates_between_any_two_codes_are_worked_out() {
 
 #[tokio::test]
 async fn wrong_parameters_are_named_with_what_is_right() {
-    let app = App::start().await;
+    let app = Served::start().await;
     for (query, parameter, hint) in [
         ("to=EUR&amount=1", "from", "from=BTC"),
         ("from=BTC&to=EUR", "amount", "amount=0.1"),

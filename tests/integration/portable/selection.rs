@@ -1,10 +1,10 @@
 //! /v1/rates by ids, symbols and quote currencies.
 
-use crate::app::App;
+use super::served::Served;
 
 #[tokio::test]
 async fn a_selection_has_what_was_asked_for_and_nothing_else() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let body = app
         .get("/v1/rates?symbols=eth,BTC&vs=usd,EUR")
         .await
@@ -28,7 +28,7 @@ async fn a_selection_has_what_was_asked_for_and_nothing_else() {
 
 #[tokio::test]
 async fn the_board_and_the_pair_show_the_same_digits() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let board = app.get("/v1/rates").await.expect_status(200).json();
     for rate in board["rates"].as_array().unwrap().iter().step_by(10) {
         let route = format!(
@@ -45,7 +45,7 @@ async fn the_board_and_the_pair_show_the_same_digits() {
 
 #[tokio::test]
 async fn precision_rounds_and_full_does_not() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let body = app
         .get("/v1/rates?symbols=BTC&vs=USD&precision=0")
         .await
@@ -63,7 +63,7 @@ async fn precision_rounds_and_full_does_not() {
 
 #[tokio::test]
 async fn unknown_names_are_refused_with_the_nearest_known_one() {
-    let app = App::start().await;
+    let app = Served::start().await;
     for (query, parameter, hint) in [
         ("ids=bitcoinn", "ids", "bitcoin"),
         ("symbols=BTX", "symbols", "BTC"),

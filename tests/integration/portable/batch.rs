@@ -1,12 +1,12 @@
 //! Many questions in one request: each is answered as its own route would, or is a problem in
 //! its place.
 
-use crate::app::App;
+use super::served::Served;
 use serde_json::{Value, json};
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 
-async fn batch(app: &App, questions: &Value) -> Value {
+async fn batch(app: &Served, questions: &Value) -> Value {
     let answer = app
         .post("/v1/rates:batch", &[JSON], questions.to_string())
         .await
@@ -17,7 +17,7 @@ async fn batch(app: &App, questions: &Value) -> Value {
 
 #[tokio::test]
 async fn every_question_is_answered_as_its_own_route_answers_it() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let questions = json!([
         {"base": "BTC", "quote": "USD"},
         {"base": "usd", "quote": "BTC"},
@@ -47,7 +47,7 @@ async fn every_question_is_answered_as_its_own_route_answers_it() {
 
 #[tokio::test]
 async fn what_cant_be_answered_is_a_problem_in_its_place() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let questions = json!([
         {"base": "BTC", "quote": "USD"},
         {"base": "BTD", "quote": "USD"},
@@ -86,7 +86,7 @@ async fn what_cant_be_answered_is_a_problem_in_its_place() {
 
 #[tokio::test]
 async fn a_body_that_is_no_list_of_questions_is_refused_as_a_whole() {
-    let app = App::start().await;
+    let app = Served::start().await;
     let many = |count| json!(vec![json!({"base": "BTC", "quote": "USD"}); count]).to_string();
     app.post("/v1/rates:batch", &[JSON], many(100))
         .await
@@ -124,7 +124,7 @@ async fn a_body_that_is_no_list_of_questions_is_refused_as_a_whole() {
 
 #[tokio::test]
 async fn it_takes_post_only() {
-    let app = App::start().await;
+    let app = Served::start().await;
     for method in ["GET", "HEAD", "PUT", "DELETE"] {
         let answer = app.request(method, "/v1/rates:batch", &[]).await;
         let answer = answer.expect_status(405);
