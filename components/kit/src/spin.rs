@@ -303,7 +303,17 @@ impl Store for World {
     }
 
     async fn keys(&self) -> Result<Vec<String>, StoreError> {
-        Ok(key_value().await?.get_keys().await.collect().await?)
+        // Not by spin:key-value: Spin 4.1 holds its SQLite file for as long as it streams keys, and
+        // an increment for another request of this instance, which waits for that file, would
+        // keep the stream from ever being read to its end.
+        let bucket = bucket()?;
+        let mut page = bucket.list_keys(None)?;
+        let mut keys = page.keys;
+        while let Some(cursor) = page.cursor {
+            page = bucket.list_keys(Some(cursor.as_str()))?;
+            keys.append(&mut page.keys);
+        }
+        Ok(keys)
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
