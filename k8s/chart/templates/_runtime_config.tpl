@@ -1,0 +1,33 @@
+{{/*
+runtime-config.toml: on what the app runs. Argument: (list . password), where the password is
+already written as it stands in a URL. The shim's Spin refuses keys that it doesn't know, so it
+gets only those of Spin.
+*/}}
+{{- define "edge-rates.runtimeConfig" -}}
+{{- $root := index . 0 -}}
+{{- $password := index . 1 -}}
+{{- $redis := $root.Values.redis -}}
+{{- $host := eq $root.Values.executor.kind "host" -}}
+{{- if $host -}}
+state_dir = {{ $root.Values.executor.host.stateDir | quote }}
+# Not writable: what components print goes to the pod's log only, and fills no disk.
+log_dir = "/nowhere"
+
+{{ end -}}
+[key_value_store.default]
+type = "redis"
+{{- if eq $redis.mode "builtin" }}
+url = "redis://:{{ $password }}@{{ include "edge-rates.name" $root }}-redis.{{ $root.Release.Namespace }}.svc.{{ $root.Values.clusterDomain }}:6379/0"
+{{- else }}
+url = "{{ ternary "rediss" "redis" $redis.external.tls }}://{{ $redis.external.user }}:{{ $password }}@{{ required "redis.external.host is needed with redis.mode external" $redis.external.host }}:{{ include "edge-rates.text" $redis.external.port }}/{{ include "edge-rates.text" $redis.external.database }}"
+{{- end }}
+{{- if $host }}
+{{- with $redis.prefix }}
+prefix = {{ . | quote }}
+{{- end }}
+
+[drain]
+delay = {{ $root.Values.executor.host.drain.delay | quote }}
+readiness_path = {{ $root.Values.checks.readiness.path | quote }}
+{{- end }}
+{{ end -}}
