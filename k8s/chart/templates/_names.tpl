@@ -70,3 +70,6 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- define "edge-rates.autoscaled" -}}
 {{- if ne .Values.autoscaling.kind "none" -}}true{{- end -}}
 {{- end -}}
+
+{{/* Where the host's image tells its own metrics: the operator can't pass it another port. */}}
+{{- define "edge-rates.metricsPort" -}}9090{{- end -}}

@@ -9,7 +9,7 @@ gets only those of Spin.
 {{- $redis := $root.Values.redis -}}
 {{- $host := eq $root.Values.executor.kind "host" -}}
 {{- if $host -}}
-state_dir = {{ $root.Values.executor.host.stateDir | quote }}
+state_dir = "/state"
 # Not writable: what components print goes to the pod's log only, and fills no disk.
 log_dir = "/nowhere"
 
@@ -27,7 +27,7 @@ prefix = {{ . | quote }}
 {{- end }}
 
 [drain]
-delay = {{ $root.Values.executor.host.drain.delay | quote }}
+delay = "{{ $root.Values.executor.host.drain.delaySeconds }}s"
 readiness_path = {{ $root.Values.checks.readiness.path | quote }}
 {{- end }}
 {{ end -}}

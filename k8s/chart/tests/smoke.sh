@@ -1,0 +1,61 @@
+# Asks $BASE as clients and Kubernetes do, and tells what it did not get. Needs wget and nothing
+# else; KEYS_REQUIRED says whether /v1 and /api/v3 want a key.
+failed=0
+
+get() { wget -q -T 10 -O - "$BASE$1" 2>/dev/null; }
+
+# expect PATH TEXT: the answer is a 200 with this text in it.
+expect() {
+    if answer=$(get "$1"); then
+        case $answer in
+        *"$2"*) echo "ok      $1" && return ;;
+        esac
+        echo "FAILED  $1: no $2 in: $(printf %.200s "$answer")"
+    else
+        echo "FAILED  $1: no 200"
+    fi
+    failed=1
+}
+
+# refuse PATH: the answer is an error.
+refuse() {
+    if get "$1" >/dev/null; then
+        echo "FAILED  $1: answered, and must not" && failed=1
+    else
+        echo "ok      $1 (refused)"
+    fi
+}
+
+# The first board takes a moment, and so does an endpoint until everybody knows it.
+tries=0
+until get /ready >/dev/null; do
+    tries=$((tries + 1))
+    if [ "$tries" -ge 30 ]; then
+        echo "FAILED  /ready: not ready within a minute" && exit 1
+    fi
+    sleep 2
+done
+
+expect /healthz '{"status":"ok"}'
+expect /healthz/ '{"status":"ok"}'
+expect /ready '{"ready":true}'
+expect /health '"checks"'
+expect /metrics http_requests_total
+expect /api/metrics http_requests_total
+expect / '<html'
+expect /openapi.json '"openapi"'
+expect /api/info '"version"'
+refuse /no/such/route
+if [ "$KEYS_REQUIRED" = true ]; then
+    refuse /v1/rates
+    refuse /api/v3/ping
+else
+    expect /v1/rates '"rates":['
+    expect /v1/symbols '"symbols":['
+    expect /v1/currencies '"currencies":['
+    expect /v1/providers '"providers":['
+    expect /api/v3/ping gecko_says
+    expect /api/v3/simple/supported_vs_currencies '['
+    refuse /v1/rates/NO-SUCH/CODE
+fi
+exit "$failed"
