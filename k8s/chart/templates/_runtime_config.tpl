@@ -25,9 +25,5 @@ url = "{{ ternary "rediss" "redis" $redis.external.tls }}://{{ $redis.external.u
 {{- with $redis.prefix }}
 prefix = {{ . | quote }}
 {{- end }}
-
-[drain]
-delay = "{{ $root.Values.executor.host.drain.delaySeconds }}s"
-readiness_path = {{ $root.Values.checks.readiness.path | quote }}
 {{- end }}
 {{ end -}}

@@ -40,8 +40,8 @@ expect /healthz '{"status":"ok"}'
 expect /healthz/ '{"status":"ok"}'
 expect /ready '{"ready":true}'
 expect /health '"checks"'
-expect /metrics http_requests_total
-expect /api/metrics http_requests_total
+expect /metrics edge_rates_build_info
+expect /api/metrics edge_rates_build_info
 expect / '<html'
 expect /openapi.json '"openapi"'
 expect /api/info '"version"'
