@@ -158,14 +158,19 @@ impl<'a> Ratios<'a> {
         self.of(PER_SECOND, pair(stage, above, 64), pair(stage, below, 64))
     }
 
-    /// [`BY_PROCESSOR`], as a remark; empty if there is nothing to compare.
+    /// [`BY_PROCESSOR`] at 64 connections, as a remark.
     fn by_processor(
         &self,
         stage: &'static str,
         above: &'static str,
         below: &'static str,
     ) -> String {
-        let figure = self.of(PROCESSOR, pair(stage, below, 64), pair(stage, above, 64));
+        self.by_processor_of(pair(stage, above, 64), pair(stage, below, 64))
+    }
+
+    /// [`BY_PROCESSOR`], as a remark; empty if there is nothing to compare.
+    fn by_processor_of(&self, above: Cell, below: Cell) -> String {
+        let figure = self.of(PROCESSOR, below, above);
         figure.map_or_else(
             |_| String::new(),
             |figure| format!("{BY_PROCESSOR}: {figure}"),
@@ -250,6 +255,7 @@ pub fn rows(measured: &Measured, is_apart: bool) -> Vec<Row> {
     if memory.verdict == Verdict::Goal && is_flat != Some(true) {
         memory.verdict = Verdict::FirstMark;
     }
+    let [at_64, at_1024] = [64, 1024].map(|connections| pair("serving", names::HOST, connections));
     vec![
         Row::new(
             "throughput at c=64, runtime-host ÷ `spin up`",
@@ -321,12 +327,8 @@ pub fn rows(measured: &Measured, is_apart: bool) -> Vec<Row> {
         Row::new(
             "throughput at c=1024 ÷ at c=64",
             (AtLeast(0.8), AtLeast(0.95)),
-            ratios.of(
-                PER_SECOND,
-                pair("serving", names::HOST, 1024),
-                pair("serving", names::HOST, 64),
-            ),
-            "",
+            ratios.of(PER_SECOND, at_1024, at_64),
+            &ratios.by_processor_of(at_1024, at_64),
         ),
         Row::new(
             "throughput at c=64, store on Redis ÷ in SQLite",
