@@ -137,15 +137,16 @@ if [[ -n $$missing ]]; then
 fi
 endef
 
-# What only the tests need: promtool to judge /metrics, a Redis, a CoinGecko client that isn't ours,
-# and schemathesis to try what /openapi.json promises.
+# What only the tests need: promtool to judge /metrics, a Redis, a shell as a pod has it, a CoinGecko
+# client that isn't ours, and schemathesis to try what /openapi.json promises.
 .PHONY: packages
 packages: chart-packages
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
 	command -v redis-server >/dev/null || missing="$$missing redis-server"
+	[[ -x /bin/busybox ]] || missing="$$missing busybox"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need promtool$(COMMA) redis-server and Python with venv)
+	$(call INSTALL,The tests need promtool$(COMMA) redis-server$(COMMA) busybox and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5

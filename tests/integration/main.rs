@@ -58,6 +58,7 @@ mod restart;
 mod runtime_config;
 mod settings;
 mod single_flight;
+mod smoke_test;
 mod start_up_errors;
 mod stream;
 mod upstream_calls;

@@ -1,8 +1,9 @@
-# Asks $BASE as clients and Kubernetes do, and tells what it did not get. Needs wget and nothing
-# else; KEYS_REQUIRED says whether /v1 and /api/v3 want a key.
+# Asks $BASE as clients and Kubernetes do, and tells what it did not get. Needs what busybox has;
+# KEYS_REQUIRED says whether /v1 and /api/v3 want a key.
 failed=0
 
-get() { wget -q -T 10 -O - "$BASE$1" 2>/dev/null; }
+# wget's own -T crashes some versions of busybox.
+get() { timeout 10 wget -q -O - "$BASE$1" 2>/dev/null; }
 
 # expect PATH TEXT: the answer is a 200 with this text in it.
 expect() {
