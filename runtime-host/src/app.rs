@@ -13,8 +13,8 @@ use http::Response;
 use runtime_host_keyvalue::Stores;
 use runtime_host_manifest::{
     AllowedHostError, AllowedHosts, Application, Component as Declared, ComponentId,
-    DependencySource, Executor, HttpTrigger, RouteTable, Source, Target, VariableError,
-    VariableValues,
+    DependencySource, Executor, HttpTrigger, RouteTable, Source, Target, TriggerRoute,
+    VariableError, VariableValues,
 };
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
@@ -49,6 +49,17 @@ pub enum LoadError {
     /// There is no HTTP trigger, or none is left.
     #[error("there is nothing to serve: {0}")]
     NothingToServe(String),
+    /// Of two components of which one calls the other, only that one is to be served.
+    #[error(
+        "component `{component}` may call `{called}`, which is left out: add `--component-id \
+         {called}`, or take http://{called}.spin.internal out of its allowed_outbound_hosts"
+    )]
+    CalledIsLeftOut {
+        /// The component that calls.
+        component: String,
+        /// The component that is left out.
+        called: String,
+    },
     /// A Wasm file is not there.
     #[error("{} of [{place}] does not exist: {fix}", path.display())]
     MissingFile {
@@ -138,6 +149,31 @@ pub(crate) struct App {
     pub(crate) routes: RouteTable,
     /// What answers each trigger, by its place in the manifest.
     pub(crate) answerers: Vec<Answerer>,
+    /// What each trigger is called, by the same place.
+    pub(crate) triggers: Vec<TriggerName>,
+}
+
+/// What a trigger is called where somebody looks at its requests.
+pub(crate) struct TriggerName {
+    /// None for a fixed answer.
+    pub(crate) component: Option<String>,
+    /// As it is written in the manifest; None if the trigger is private.
+    pub(crate) route: Option<String>,
+}
+
+impl TriggerName {
+    fn of(trigger: &HttpTrigger) -> Self {
+        Self {
+            component: match &trigger.target {
+                Target::Component(id) => Some(id.to_string()),
+                Target::StaticResponse(_) => None,
+            },
+            route: match &trigger.route {
+                TriggerRoute::Path(route) => Some(route.as_written().to_owned()),
+                TriggerRoute::Private => None,
+            },
+        }
+    }
 }
 
 /// What answers the requests of a trigger.
@@ -190,6 +226,7 @@ impl App {
             by_id: HashMap::new(),
             routes: routes(&application.triggers),
             answerers: Vec::new(),
+            triggers: application.triggers.iter().map(TriggerName::of).collect(),
         };
         for trigger in &application.triggers {
             let answerer = match &trigger.target {

@@ -4,6 +4,7 @@
 
 mod http_fields;
 pub(crate) mod key_value;
+pub(crate) mod open_store;
 pub(crate) mod outbound_http;
 pub(crate) mod variables;
 mod wasi_keyvalue;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 use runtime_host_manifest::{
-    Application, KeyValueStore, ManifestError, RuntimeConfig, RuntimeConfigError, Target,
-    VariableError, VariableOverride, VariableValues,
+    Application, ComponentId, Grant, KeyValueStore, ManifestError, ReadinessPath, RuntimeConfig,
+    RuntimeConfigError, Target, VariableError, VariableOverride, VariableValues, Verdict,
 };
 
 use crate::app::{App, LoadError, Surroundings};
@@ -25,6 +25,8 @@ use crate::guest_output::GuestOutput;
 use crate::server::listener::{self, ListenError};
 use crate::server::threads::{DrainReport, Threads};
 use crate::settings::Limits;
+use crate::telemetry::endpoint::Endpoint;
+use crate::telemetry::{Observed, Summary};
 
 /// The store that `--key-value` writes to.
 const DEFAULT_STORE: &str = "default";
@@ -75,6 +77,17 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// Metrics cannot be served where they should be.
+    #[error(
+        "metrics cannot be served on {address}: {error}; choose another address with \
+         `--metrics-listen` or RUNTIME_HOST_METRICS_LISTEN"
+    )]
+    MetricsListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
     /// No threads can be started.
     #[error("the host's threads do not start: {0}")]
     Threads(io::Error),
@@ -85,6 +98,9 @@ pub struct HostBuilder {
     manifest: PathBuf,
     listen: SocketAddr,
     find_free_port: bool,
+    metrics_listen: Option<SocketAddr>,
+    readiness_path: Option<ReadinessPath>,
+    drain_delay: Option<Duration>,
     variables: Vec<VariableOverride>,
     environment: Vec<(String, String)>,
     key_values: Vec<(String, Vec<u8>)>,
@@ -111,6 +127,29 @@ impl HostBuilder {
     #[must_use]
     pub fn find_free_port(mut self, find: bool) -> Self {
         self.find_free_port = find;
+        self
+    }
+
+    /// Serves metrics for Prometheus on an address of their own; nowhere unless told. Port 0 takes
+    /// any free one.
+    #[must_use]
+    pub fn metrics_listen(mut self, address: SocketAddr) -> Self {
+        self.metrics_listen = Some(address);
+        self
+    }
+
+    /// Where load balancers ask whether the host is ready, beside `/.well-known/spin/health`. Until
+    /// [`Host::leave`] the application answers there.
+    #[must_use]
+    pub fn readiness_path(mut self, path: ReadinessPath) -> Self {
+        self.readiness_path = Some(path);
+        self
+    }
+
+    /// How long [`Host::leave`] goes on serving. Nothing unless told.
+    #[must_use]
+    pub fn drain_delay(mut self, delay: Duration) -> Self {
+        self.drain_delay = Some(delay);
         self
     }
 
@@ -230,14 +269,28 @@ impl HostBuilder {
             let store = default_store(&loaded.labels).ok_or(StartError::NoDefaultStore)?;
             loaded.stores.set_many(store, first).await?;
         }
-        let server = Threads::start(&loaded.app, &loaded.limits, loaded.listener, loaded.workers)
-            .map_err(StartError::Threads)?;
-        Ok(Host {
+        let server = Threads::start(
+            &loaded.app,
+            &loaded.limits,
+            loaded.listener,
+            loaded.workers,
+            loaded.readiness_path.map(|path| path.as_str().to_owned()),
+        )
+        .map_err(StartError::Threads)?;
+        let mut host = Host {
+            metrics: None,
             server,
             app: loaded.app,
             stores: loaded.stores,
             output: loaded.output,
-        })
+            drain_delay: loaded.drain_delay,
+            started: Instant::now(),
+        };
+        if let Some(listener) = loaded.metrics {
+            let endpoint = Endpoint::start(listener, host.observed());
+            host.metrics = Some(endpoint.map_err(StartError::Threads)?);
+        }
+        Ok(host)
     }
 
     fn load(mut self) -> Result<Loaded, StartError> {
@@ -258,8 +311,10 @@ impl HostBuilder {
             &config.variables_providers,
             |name| std::env::var(name).ok(),
         )?;
+        self.check_chaining(&application, &values)?;
         // A busy port is told before seconds of compiling.
         let listener = listener::listen(self.listen, self.find_free_port)?;
+        let metrics = self.metrics_listen.map(listen_for_metrics).transpose()?;
 
         let given = self.state_dir.or(config.state_dir);
         let state_dir = given.unwrap_or_else(|| application.base_dir.join(".spin"));
@@ -291,6 +346,9 @@ impl HostBuilder {
             limits: Arc::new(self.limits),
             workers: self.workers.unwrap_or_else(processors),
             listener,
+            metrics,
+            readiness_path: self.readiness_path.or(config.drain.readiness_path),
+            drain_delay: self.drain_delay.or(config.drain.delay).unwrap_or_default(),
             labels,
             stores,
             output,
@@ -319,9 +377,44 @@ impl HostBuilder {
         application
             .triggers
             .retain(|trigger| match &trigger.target {
-                Target::Component(id) => self.only.iter().any(|only| only == id.as_str()),
+                Target::Component(id) => self.is_kept(id),
                 Target::StaticResponse(_) => false,
             });
+        Ok(())
+    }
+
+    fn is_kept(&self, id: &ComponentId) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == id.as_str())
+    }
+
+    /// Refuses to serve a component without one that it calls by name: it would fail only when it
+    /// is asked.
+    fn check_chaining(
+        &self,
+        application: &Application,
+        values: &VariableValues,
+    ) -> Result<(), LoadError> {
+        let ids = || application.components.keys();
+        if ids().all(|id| self.is_kept(id)) {
+            return Ok(());
+        }
+        for component in ids().filter(|id| self.is_kept(id)) {
+            let allowed = application.allowed_hosts(component, values);
+            let allowed = allowed.map_err(|error| LoadError::AllowedHost {
+                component: component.to_string(),
+                error,
+            })?;
+            let calls = |called: &&ComponentId| {
+                let verdict = allowed.check("http", &format!("{called}.spin.internal"), 80);
+                verdict == Verdict::Allowed(Grant::Name)
+            };
+            if let Some(called) = ids().filter(|id| !self.is_kept(id)).find(calls) {
+                return Err(LoadError::CalledIsLeftOut {
+                    component: component.to_string(),
+                    called: called.to_string(),
+                });
+            }
+        }
         Ok(())
     }
 }
@@ -332,9 +425,21 @@ struct Loaded {
     limits: Arc<Limits>,
     workers: usize,
     listener: TcpListener,
+    metrics: Option<TcpListener>,
+    readiness_path: Option<ReadinessPath>,
+    drain_delay: Duration,
     labels: BTreeSet<StoreLabel>,
     stores: Arc<Stores>,
     output: GuestOutput,
+}
+
+fn listen_for_metrics(address: SocketAddr) -> Result<TcpListener, StartError> {
+    let listen = || {
+        let listener = TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    listen().map_err(|error| StartError::MetricsListen { address, error })
 }
 
 fn labels(application: &Application) -> BTreeSet<StoreLabel> {
@@ -377,10 +482,14 @@ fn processors() -> usize {
 /// An application that is being served. Dropping it stops it at once: requests that are being
 /// answered are cut off.
 pub struct Host {
+    /// Ends first: it looks into everything else.
+    metrics: Option<Endpoint>,
     server: Threads,
     app: Arc<App>,
     stores: Arc<Stores>,
     output: GuestOutput,
+    drain_delay: Duration,
+    started: Instant,
 }
 
 impl Host {
@@ -390,6 +499,9 @@ impl Host {
             manifest: manifest.as_ref().to_owned(),
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             find_free_port: false,
+            metrics_listen: None,
+            readiness_path: None,
+            drain_delay: None,
             variables: Vec::new(),
             environment: Vec::new(),
             key_values: Vec::new(),
@@ -415,6 +527,25 @@ impl Host {
         format!("http://{}", self.address())
     }
 
+    /// Where metrics are served, if anywhere.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref().map(Endpoint::address)
+    }
+
+    /// What the host has done and taken so far.
+    pub fn summary(&self) -> Summary {
+        Summary::of(&self.observed(), self.started.elapsed())
+    }
+
+    fn observed(&self) -> Observed {
+        Observed {
+            app: Arc::clone(&self.app),
+            cores: self.server.cores().to_vec(),
+            stores: Arc::clone(&self.stores),
+            departure: Arc::clone(self.server.departure()),
+        }
+    }
+
     /// One line for each public route: `<component>: <url>`.
     pub fn routes(&self) -> Vec<String> {
         self.app.routes.listing(&self.url())
@@ -423,6 +554,14 @@ impl Host {
     /// The key-value stores that the components write to.
     pub fn stores(&self) -> &Stores {
         &self.stores
+    }
+
+    /// Says from now on that the host is not ready, and goes on serving everybody for the drain
+    /// delay, so that load balancers leave before [`Host::drain`]. Every answer is the last of its
+    /// connection: a proxy that keeps connections opens its next one elsewhere.
+    pub async fn leave(&self) {
+        self.server.departure().begin();
+        tokio::time::sleep(self.drain_delay).await;
     }
 
     /// Stops accepting connections and finishes what has begun, for at most `limit`: requests,

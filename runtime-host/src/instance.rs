@@ -13,7 +13,7 @@ use wasmtime_wasi::{WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::app::LoadedComponent;
-use crate::capabilities::key_value::GrantedStores;
+use crate::capabilities::key_value::InstanceStores;
 use crate::capabilities::outbound_http::OutboundHttp;
 use crate::capabilities::variables::GrantedVariables;
 use crate::guest_output::Stream;
@@ -30,7 +30,7 @@ pub(crate) struct InstanceState {
     pub(crate) table: ResourceTable,
     http: WasiHttpCtx,
     outbound_http: OutboundHttp,
-    pub(crate) stores: GrantedStores,
+    pub(crate) stores: InstanceStores,
     pub(crate) variables: GrantedVariables,
     memory: MemoryCap,
 }
@@ -65,6 +65,7 @@ fn new_store(
     engine: &Engine,
     component: &LoadedComponent,
     outbound_http: OutboundHttp,
+    stores: InstanceStores,
     limits: &Limits,
 ) -> Store<InstanceState> {
     let output = &component.output;
@@ -83,7 +84,7 @@ fn new_store(
             table: ResourceTable::new(),
             http,
             outbound_http,
-            stores: component.stores.clone(),
+            stores,
             variables: component.variables.clone(),
             memory: MemoryCap::new(limits.max_instance_memory),
         },

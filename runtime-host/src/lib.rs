@@ -20,6 +20,7 @@ mod imports;
 mod instance;
 mod server;
 mod settings;
+mod telemetry;
 
 pub use app::LoadError;
 pub use clock::{SystemClock, WallClock};
@@ -28,7 +29,10 @@ pub use engine::EngineError;
 pub use host::{Host, HostBuilder, StartError};
 pub use imports::ImportError;
 pub use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
-pub use runtime_host_manifest::{ManifestError, RuntimeConfigError};
+pub use runtime_host_manifest::{
+    InvalidReadinessPath, ManifestError, ReadinessPath, RuntimeConfigError,
+};
 pub use server::listener::ListenError;
 pub use server::threads::DrainReport;
 pub use settings::Limits;
+pub use telemetry::Summary;

@@ -5,7 +5,8 @@
 pub(crate) mod body;
 mod connection;
 pub(crate) mod core;
+pub(crate) mod departure;
 pub(crate) mod listener;
-mod problem;
+pub(crate) mod problem;
 mod request;
 pub(crate) mod threads;

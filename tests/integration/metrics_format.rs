@@ -1,8 +1,7 @@
 //! Prometheus' own tool accepts what /metrics shows.
 
 use crate::app::App;
-use std::io::Write;
-use std::process::{Command, Stdio};
+use crate::promtool::accepted_by_promtool;
 
 #[tokio::test]
 async fn promtool_finds_nothing_to_complain_about() {
@@ -39,26 +38,4 @@ async fn promtool_finds_nothing_to_complain_about() {
         assert_eq!(answer.header("cache-control"), "no-store");
         accepted_by_promtool(&answer.text);
     }
-}
-
-fn accepted_by_promtool(text: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool runs: install Debian's package `prometheus`, or run `make packages`");
-    promtool
-        .stdin
-        .take()
-        .unwrap()
-        .write_all(text.as_bytes())
-        .unwrap();
-    let output = promtool.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.trim().is_empty(),
-        "{said}\n{text}"
-    );
 }

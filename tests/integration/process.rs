@@ -47,12 +47,25 @@ impl Process {
         arguments: &[&str],
         log: impl Into<Stdio>,
     ) -> Process {
-        let mut child = Command::new(binary())
+        let mut command = Process::up(manifest, arguments);
+        command.stderr(log);
+        Process::of(command).await
+    }
+
+    /// How `runtime-host up` is started on a manifest and a free port.
+    pub(crate) fn up(manifest: &Path, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary());
+        command
             .args(["up", "--listen", "127.0.0.1:0", "-q", "-f"])
             .arg(manifest)
-            .args(arguments)
+            .args(arguments);
+        command
+    }
+
+    /// Starts a host in this way and waits until it serves.
+    pub(crate) async fn of(mut command: Command) -> Process {
+        let mut child = command
             .stdout(Stdio::piped())
-            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();

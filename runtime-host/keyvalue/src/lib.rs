@@ -33,4 +33,4 @@ mod stores;
 
 pub use error::{OpenError, StoreError};
 pub use runtime_host_manifest::{KeyValueStore, RedisUrl, StoreLabel};
-pub use stores::{MAX_KEY_BYTES, MAX_VALUE_BYTES, Stores, Swap};
+pub use stores::{Backend, MAX_KEY_BYTES, MAX_VALUE_BYTES, Stores, Swap};

@@ -1,7 +1,7 @@
 //! The stores of an application by their labels, and what can be done with them. How they are
 //! kept is not decided here: that is the business of what stands behind a label.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -38,6 +38,25 @@ pub struct Stores {
 enum Store {
     Sqlite(SqliteStore),
     Redis(RedisStore),
+}
+
+/// What keeps a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Backend {
+    /// A file on this machine.
+    Sqlite,
+    /// A server.
+    Redis,
+}
+
+impl Backend {
+    /// Its name in lower case.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Redis => "redis",
+        }
+    }
 }
 
 /// Keys with what is under them.
@@ -137,9 +156,14 @@ impl Stores {
         }
     }
 
-    /// Whether there is a store with this label.
-    pub fn contains(&self, label: &StoreLabel) -> bool {
-        self.stores.contains_key(label)
+    /// What keeps the store with this label; None if there is none.
+    pub fn backend(&self, label: &StoreLabel) -> Option<Backend> {
+        self.stores.get(label).map(Store::backend)
+    }
+
+    /// What keeps any of the stores, each once, in a fixed order.
+    pub fn backends(&self) -> BTreeSet<Backend> {
+        self.stores.values().map(Store::backend).collect()
     }
 
     /// The value under a key.
@@ -288,6 +312,15 @@ impl Stores {
         self.stores
             .get(label)
             .ok_or_else(|| StoreError::NoSuchStore(label.clone()))
+    }
+}
+
+impl Store {
+    fn backend(&self) -> Backend {
+        match self {
+            Self::Sqlite(_) => Backend::Sqlite,
+            Self::Redis(_) => Backend::Redis,
+        }
     }
 }
 

@@ -45,7 +45,8 @@ pub use redis_url::{RedisUrl, RedisUrlError};
 pub use route::{Route, RouteError};
 pub use route_table::{Match, RouteTable, RouteWarning};
 pub use runtime_config::{
-    KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider, load_runtime_config,
+    Drain, InvalidReadinessPath, KeyValueStore, ReadinessPath, RuntimeConfig, RuntimeConfigError,
+    VariablesProvider, load_runtime_config,
 };
 pub use template::{Template, TemplateError};
 pub use variables::{VariableError, VariableOverride, VariableValues};

@@ -9,6 +9,10 @@ mod reading;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use http::uri::PathAndQuery;
 
 use crate::blocked_networks::BlockedNetworks;
 use crate::error::Problem;
@@ -34,6 +38,47 @@ pub struct RuntimeConfig {
     pub never_reuses_connections: bool,
     /// What no component reaches.
     pub blocked_networks: BlockedNetworks,
+    /// How the host leaves.
+    pub drain: Drain,
+}
+
+/// `[drain]`: how a host leaves, so that load balancers notice before it is gone. Spin has no
+/// such table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Drain {
+    /// The path on which a load balancer asks whether the host is ready.
+    pub readiness_path: Option<ReadinessPath>,
+    /// How long the host serves on after it has said that it is not ready.
+    pub delay: Option<Duration>,
+}
+
+/// A path on which a load balancer asks whether the host is ready, such as `/ready`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadinessPath(String);
+
+/// A readiness path that no request could have.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("write a path without a query, such as `/ready`")]
+pub struct InvalidReadinessPath;
+
+impl ReadinessPath {
+    /// The path, with the slash at its start.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for ReadinessPath {
+    type Err = InvalidReadinessPath;
+
+    fn from_str(text: &str) -> Result<Self, InvalidReadinessPath> {
+        let path: PathAndQuery = text.parse().map_err(|_| InvalidReadinessPath)?;
+        // What is left out in parsing, such as a fragment, could not be asked for either.
+        if !text.starts_with('/') || path.path() != text {
+            return Err(InvalidReadinessPath);
+        }
+        Ok(Self(text.to_owned()))
+    }
 }
 
 /// What stands behind a label.

@@ -8,7 +8,9 @@ use wasmtime::component::{
     Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader,
 };
 
+use crate::capabilities::open_store::OpenStore;
 use crate::instance::InstanceState;
+use crate::telemetry::record::StoreRecord;
 use bindings::spin::key_value::key_value::{
     Error, Host, HostStore, HostStoreWithStore, add_to_linker as add_interface,
 };
@@ -21,12 +23,11 @@ mod bindings {
             "spin:key-value/key-value.[method]store.get-keys": async | trappable,
             default: async,
         },
-        with: { "spin:key-value/key-value.store": crate::capabilities::key_value::OpenStore },
+        with: { "spin:key-value/key-value.store": crate::capabilities::open_store::OpenStore },
     });
 }
 
 /// The stores that one component may open.
-#[derive(Clone)]
 pub(crate) struct GrantedStores {
     stores: Arc<Stores>,
     labels: Arc<[Arc<StoreLabel>]>,
@@ -40,22 +41,40 @@ impl GrantedStores {
         }
     }
 
-    /// The store of that label, or nothing if the component may not open it.
-    pub(crate) fn open(&self, label: &str) -> Option<OpenStore> {
-        let granted = |granted: &&Arc<StoreLabel>| granted.as_str() == label;
-        self.labels.iter().find(granted).map(|label| OpenStore {
+    /// The same for an instance on a core that keeps this record.
+    pub(crate) fn recorded(&self, record: &Arc<StoreRecord>) -> InstanceStores {
+        InstanceStores {
             stores: Arc::clone(&self.stores),
-            label: Arc::clone(label),
-        })
+            labels: Arc::clone(&self.labels),
+            record: Arc::clone(record),
+        }
     }
 }
 
-/// A store that a component has opened.
-#[derive(Clone)]
-#[expect(unreachable_pub, reason = "the generated bindings pass it on")]
-pub struct OpenStore {
-    pub(crate) stores: Arc<Stores>,
-    pub(crate) label: Arc<StoreLabel>,
+/// The stores that one instance may open.
+pub(crate) struct InstanceStores {
+    stores: Arc<Stores>,
+    labels: Arc<[Arc<StoreLabel>]>,
+    record: Arc<StoreRecord>,
+}
+
+impl InstanceStores {
+    /// The store of that label.
+    pub(crate) fn open(&self, label: &str) -> Result<OpenStore, NotOpened> {
+        let granted = |granted: &&Arc<StoreLabel>| granted.as_str() == label;
+        let label = self.labels.iter().find(granted);
+        let label = label.ok_or(NotOpened::Denied)?;
+        OpenStore::new(&self.stores, label, &self.record).ok_or(NotOpened::Unknown)
+    }
+}
+
+/// Why a store was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotOpened {
+    /// The component may not.
+    Denied,
+    /// There is none of that label.
+    Unknown,
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
@@ -72,7 +91,7 @@ impl HasData for KeyValue {
 }
 
 struct KeyValueView<'a> {
-    granted: &'a GrantedStores,
+    granted: &'a InstanceStores,
     table: &'a mut ResourceTable,
 }
 
@@ -103,10 +122,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
     ) -> Result<Resource<OpenStore>, Error> {
         accessor.with(|mut access| {
             let view = access.get();
-            let store = view.granted.open(&label).ok_or(Error::AccessDenied)?;
-            if !store.stores.contains(&store.label) {
-                return Err(Error::NoSuchStore);
-            }
+            let store = view.granted.open(&label)?;
             view.table.push(store).map_err(|_| Error::StoreTableFull)
         })
     }
@@ -116,8 +132,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let OpenStore { stores, label } = opened(accessor, &store)?;
-        Ok(stores.get(&label, &key).await?)
+        Ok(opened(accessor, &store)?.get(&key).await?)
     }
 
     async fn set(
@@ -126,8 +141,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Error> {
-        let OpenStore { stores, label } = opened(accessor, &store)?;
-        Ok(stores.set(&label, key, value).await?)
+        Ok(opened(accessor, &store)?.set(key, value).await?)
     }
 
     async fn delete(
@@ -135,8 +149,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Result<(), Error> {
-        let OpenStore { stores, label } = opened(accessor, &store)?;
-        Ok(stores.delete(&label, key).await?)
+        Ok(opened(accessor, &store)?.delete(key).await?)
     }
 
     async fn exists(
@@ -144,8 +157,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
         key: String,
     ) -> Result<bool, Error> {
-        let OpenStore { stores, label } = opened(accessor, &store)?;
-        Ok(stores.exists(&label, &key).await?)
+        Ok(opened(accessor, &store)?.exists(&key).await?)
     }
 
     async fn get_keys(
@@ -153,7 +165,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
         store: Resource<OpenStore>,
     ) -> wasmtime::Result<(StreamReader<String>, FutureReader<Result<(), Error>>)> {
         let listed = match opened(accessor, &store) {
-            Ok(OpenStore { stores, label }) => stores.keys(&label).await.map_err(Error::from),
+            Ok(store) => store.keys().await.map_err(Error::from),
             Err(error) => Err(error),
         };
         let (keys, outcome) = match listed {
@@ -166,6 +178,15 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
                 FutureReader::new(&mut access, async move { wasmtime::error::Ok(outcome) })?;
             Ok((keys, outcome))
         })
+    }
+}
+
+impl From<NotOpened> for Error {
+    fn from(reason: NotOpened) -> Self {
+        match reason {
+            NotOpened::Denied => Self::AccessDenied,
+            NotOpened::Unknown => Self::NoSuchStore,
+        }
     }
 }
 

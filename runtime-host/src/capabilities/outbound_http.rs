@@ -33,6 +33,7 @@ use crate::guest_output::Stream;
 use crate::instance::InstanceState;
 use crate::instance::lifetime::Watch;
 use crate::server::core::Core;
+use crate::telemetry::record::{self, ComponentRecord};
 use connector::{CONNECT_TIMEOUT, ConnectFailure, Connector, Target};
 use upstream::UpstreamBody;
 
@@ -115,6 +116,7 @@ pub(crate) struct OutboundHttp {
     /// The guest task that is about to send; set just before wasmtime asks for the sending.
     caller: Option<GuestTaskId>,
     waiting: Arc<AtomicUsize>,
+    record: Arc<ComponentRecord>,
 }
 
 impl OutboundHttp {
@@ -123,6 +125,7 @@ impl OutboundHttp {
         client: Option<HttpClient>,
         core: &Weak<Core>,
         watch: &Arc<Watch>,
+        record: &Arc<ComponentRecord>,
     ) -> Self {
         Self {
             component: Arc::clone(component),
@@ -131,6 +134,7 @@ impl OutboundHttp {
             client,
             caller: None,
             waiting: Arc::default(),
+            record: Arc::clone(record),
         }
     }
 
@@ -294,9 +298,15 @@ impl WasiHttpHooks for OutboundHttp {
         let destination = self.destination(&request);
         let waiting = Waiting::begin(&self.waiting);
         let component = Arc::clone(&self.component);
+        let sending = record::Sending::now(&self.record);
         Box::new(async move {
-            let _waiting = waiting.ok_or(Error::ConnectionLimitReached)?;
-            let response = destination?.send(&component, request, times).await?;
+            let sent = async {
+                let _waiting = waiting.ok_or(Error::ConnectionLimitReached)?;
+                destination?.send(&component, request, times).await
+            };
+            let sent = sent.await;
+            sending.ended(sent.as_ref());
+            let response = sent?;
             // The client drives its connections itself, so nothing is left to do with them.
             let driven: Box<dyn Future<Output = Result<(), Error>> + Send> =
                 Box::new(std::future::ready(Ok(())));

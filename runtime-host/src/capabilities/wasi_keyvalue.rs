@@ -4,7 +4,8 @@
 use runtime_host_keyvalue::{StoreError, Swap};
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
-use crate::capabilities::key_value::{GrantedStores, OpenStore};
+use crate::capabilities::key_value::{InstanceStores, NotOpened};
+use crate::capabilities::open_store::OpenStore;
 use crate::instance::InstanceState;
 use bindings::wasi::keyvalue::atomics::{self, CasError};
 use bindings::wasi::keyvalue::batch;
@@ -16,7 +17,7 @@ mod bindings {
         world: "imports",
         imports: { default: async },
         with: {
-            "wasi:keyvalue/store.bucket": crate::capabilities::key_value::OpenStore,
+            "wasi:keyvalue/store.bucket": crate::capabilities::open_store::OpenStore,
             "wasi:keyvalue/atomics.cas": crate::capabilities::wasi_keyvalue::Cas,
         },
     });
@@ -43,7 +44,7 @@ impl HasData for KeyValue {
 }
 
 struct KeyValueView<'a> {
-    granted: &'a GrantedStores,
+    granted: &'a InstanceStores,
     table: &'a mut ResourceTable,
 }
 
@@ -65,10 +66,7 @@ impl KeyValueView<'_> {
 
 impl store::Host for KeyValueView<'_> {
     async fn open(&mut self, identifier: String) -> Result<Resource<OpenStore>, Error> {
-        let opened = self.granted.open(&identifier).ok_or(Error::AccessDenied)?;
-        if !opened.stores.contains(&opened.label) {
-            return Err(Error::NoSuchStore);
-        }
+        let opened = self.granted.open(&identifier)?;
         self.table
             .push(opened)
             .map_err(|_| Error::Other("too many stores are open: drop some".to_owned()))
@@ -81,8 +79,7 @@ impl store::HostBucket for KeyValueView<'_> {
         bucket: Resource<OpenStore>,
         key: String,
     ) -> Result<Option<Vec<u8>>, Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.get(&label, &key).await?)
+        Ok(self.opened(&bucket)?.get(&key).await?)
     }
 
     async fn set(
@@ -91,18 +88,15 @@ impl store::HostBucket for KeyValueView<'_> {
         key: String,
         value: Vec<u8>,
     ) -> Result<(), Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.set(&label, key, value).await?)
+        Ok(self.opened(&bucket)?.set(key, value).await?)
     }
 
     async fn delete(&mut self, bucket: Resource<OpenStore>, key: String) -> Result<(), Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.delete(&label, key).await?)
+        Ok(self.opened(&bucket)?.delete(key).await?)
     }
 
     async fn exists(&mut self, bucket: Resource<OpenStore>, key: String) -> Result<bool, Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.exists(&label, &key).await?)
+        Ok(self.opened(&bucket)?.exists(&key).await?)
     }
 
     /// All keys at once, so that there is never a cursor to continue from.
@@ -116,9 +110,8 @@ impl store::HostBucket for KeyValueView<'_> {
                 "this store gives all keys at once: ask without a cursor".to_owned(),
             ));
         }
-        let OpenStore { stores, label } = self.opened(&bucket)?;
         Ok(KeyResponse {
-            keys: stores.keys(&label).await?,
+            keys: self.opened(&bucket)?.keys().await?,
             cursor: None,
         })
     }
@@ -136,7 +129,7 @@ impl atomics::HostCas for KeyValueView<'_> {
         key: String,
     ) -> Result<Resource<Cas>, Error> {
         let bucket = self.opened(&bucket)?;
-        let current = bucket.stores.get(&bucket.label, &key).await?;
+        let current = bucket.get(&key).await?;
         let cas = Cas {
             bucket,
             key,
@@ -163,8 +156,7 @@ impl atomics::Host for KeyValueView<'_> {
         key: String,
         delta: i64,
     ) -> Result<i64, Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.increment(&label, key, delta).await?)
+        Ok(self.opened(&bucket)?.increment(key, delta).await?)
     }
 
     async fn swap(&mut self, cas: Resource<Cas>, value: Vec<u8>) -> Result<(), CasError> {
@@ -177,13 +169,12 @@ impl atomics::Host for KeyValueView<'_> {
             .delete(cas)
             .map_err(|_| CasError::StoreError(gone()))?;
         let failed = |error: StoreError| CasError::StoreError(error.into());
-        let OpenStore { stores, label } = &bucket;
-        let swapped = stores.compare_and_swap(label, key.as_str(), current, value);
+        let swapped = bucket.compare_and_swap(&key, current, value);
         match swapped.await.map_err(failed)? {
             Swap::Done => return Ok(()),
             Swap::Changed => {}
         }
-        let current = stores.get(label, &key).await.map_err(failed)?;
+        let current = bucket.get(&key).await.map_err(failed)?;
         let retry = Cas {
             bucket,
             key,
@@ -202,8 +193,7 @@ impl batch::Host for KeyValueView<'_> {
         bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> Result<Vec<(String, Option<Vec<u8>>)>, Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.get_many(&label, keys).await?)
+        Ok(self.opened(&bucket)?.get_many(keys).await?)
     }
 
     async fn set_many(
@@ -211,8 +201,7 @@ impl batch::Host for KeyValueView<'_> {
         bucket: Resource<OpenStore>,
         key_values: Vec<(String, Vec<u8>)>,
     ) -> Result<(), Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.set_many(&label, key_values).await?)
+        Ok(self.opened(&bucket)?.set_many(key_values).await?)
     }
 
     async fn delete_many(
@@ -220,8 +209,7 @@ impl batch::Host for KeyValueView<'_> {
         bucket: Resource<OpenStore>,
         keys: Vec<String>,
     ) -> Result<(), Error> {
-        let OpenStore { stores, label } = self.opened(&bucket)?;
-        Ok(stores.delete_many(&label, keys).await?)
+        Ok(self.opened(&bucket)?.delete_many(keys).await?)
     }
 }
 
@@ -231,6 +219,15 @@ fn gone() -> Error {
 
 fn too_many_cas() -> Error {
     Error::Other("too many compare-and-swaps are open: drop some".to_owned())
+}
+
+impl From<NotOpened> for Error {
+    fn from(reason: NotOpened) -> Self {
+        match reason {
+            NotOpened::Denied => Self::AccessDenied,
+            NotOpened::Unknown => Self::NoSuchStore,
+        }
+    }
 }
 
 impl From<StoreError> for Error {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::Args;
-use runtime_host_manifest::VariableOverride;
+use runtime_host_manifest::{ReadinessPath, VariableOverride};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::build::build;
@@ -35,7 +35,13 @@ pub(super) struct Up {
     environment: Vec<(String, String)>,
 
     /// Serve only this component. May be given more than once.
-    #[arg(short = 'c', long = "component-id", value_name = "ID")]
+    #[arg(
+        short = 'c',
+        long = "component-id",
+        value_name = "ID",
+        env = "SPIN_COMPONENTS_TO_RETAIN",
+        value_delimiter = ','
+    )]
     component_ids: Vec<String>,
 
     /// Build the components first.
@@ -54,6 +60,10 @@ pub(super) struct Up {
     /// Take the next free port if the one to listen on is taken.
     #[arg(long)]
     find_free_port: bool,
+
+    /// Where to serve metrics for Prometheus, apart from the application. [default: nowhere]
+    #[arg(long, value_name = "ADDRESS", env = "RUNTIME_HOST_METRICS_LISTEN")]
+    metrics_listen: Option<SocketAddr>,
 
     /// A runtime-config.toml: which stores stand behind labels, where variables come from.
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
@@ -83,8 +93,24 @@ pub(super) struct Up {
     #[command(flatten)]
     limits: LimitArgs,
 
-    /// How long a SIGTERM waits for what has begun.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = time)]
+    /// Where load balancers ask whether the host is ready, beside /.well-known/spin/health. The
+    /// application answers there until a SIGTERM, then the host: 503.
+    #[arg(long, value_name = "PATH", env = "RUNTIME_HOST_READINESS_PATH")]
+    readiness_path: Option<ReadinessPath>,
+
+    /// How long everything is still served after a SIGTERM, so that load balancers leave. [default:
+    /// 0s]
+    #[arg(long, value_name = "TIME", env = "RUNTIME_HOST_DRAIN_DELAY", value_parser = delay)]
+    drain_delay: Option<Duration>,
+
+    /// How long a SIGTERM waits after that for what has begun.
+    #[arg(
+        long,
+        value_name = "TIME",
+        env = "RUNTIME_HOST_DRAIN_TIMEOUT",
+        default_value = "30s",
+        value_parser = time
+    )]
     drain_timeout: Duration,
 
     /// Threads that serve requests. [default: one per processor]
@@ -169,7 +195,7 @@ impl Up {
     pub(super) fn run(&self, give_back_memory: fn()) -> Result<()> {
         let _log = logging::start(self.format);
         if self.build {
-            build(&self.from, &self.component_ids)?;
+            build(&self.from, &self.only_components())?;
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -181,38 +207,59 @@ impl Up {
         served
     }
 
+    /// The components to serve; all of them if there are none.
+    fn only_components(&self) -> Vec<String> {
+        let named = self.component_ids.iter().map(|id| id.trim());
+        // An environment variable may be there and say nothing.
+        let named = named.filter(|id| !id.is_empty());
+        named.map(str::to_owned).collect()
+    }
+
     async fn serve(&self, give_back_memory: fn()) -> Result<()> {
         let host = self.start().await?;
         let mut signals = Signals::new().context("signals cannot be received")?;
         announce(&host);
+        if let Some(address) = host.metrics_address() {
+            tracing::info!("metrics are on http://{address}/metrics");
+        }
         give_back_memory();
-        let limit = match signals.next().await {
-            Ended::Terminated => self.drain_timeout,
+        let ended = signals.next().await;
+        tokio::select! {
+            () = self.end(&host, ended) => {}
+            _ = signals.next() => tracing::warn!("stopped at once by a second signal"),
+        }
+        tracing::info!("{}", host.summary());
+        Ok(())
+    }
+
+    /// Ends the host without losing a request.
+    async fn end(&self, host: &Host, ended: Ended) {
+        let limit = match ended {
+            Ended::Terminated => {
+                tracing::info!("not ready any more; serving on for the drain delay");
+                host.leave().await;
+                self.drain_timeout
+            }
             Ended::Interrupted => self.drain_timeout.min(INTERRUPT_DRAIN),
         };
         tracing::info!(
             "finishing what has begun, for at most {} s",
             limit.as_secs_f64()
         );
-        tokio::select! {
-            report = host.drain(limit) => {
-                if !report.complete {
-                    tracing::warn!(
-                        "stopped with work left: {} requests had no complete answer",
-                        report.abandoned_requests
-                    );
-                }
-            }
-            _ = signals.next() => tracing::warn!("stopped at once by a second signal"),
+        let report = host.drain(limit).await;
+        if !report.complete {
+            tracing::warn!(
+                "stopped with work left: {} requests had no complete answer",
+                report.abandoned_requests
+            );
         }
-        Ok(())
     }
 
     async fn start(&self) -> Result<Host> {
         let mut builder = Host::builder(&self.from)
             .listen(self.listen)
             .find_free_port(self.find_free_port)
-            .only_components(self.component_ids.iter().cloned())
+            .only_components(self.only_components())
             .quiet(self.quiet)
             .limits(self.limits.limits());
         for (name, value) in &self.environment {
@@ -226,6 +273,15 @@ impl Up {
         }
         if let Some(size) = self.limits.max_instance_memory {
             builder = builder.max_instance_memory(bytes(size));
+        }
+        if let Some(address) = self.metrics_listen {
+            builder = builder.metrics_listen(address);
+        }
+        if let Some(path) = &self.readiness_path {
+            builder = builder.readiness_path(path.clone());
+        }
+        if let Some(delay) = self.drain_delay {
+            builder = builder.drain_delay(delay);
         }
         if let Some(path) = &self.runtime_config_file {
             builder = builder.runtime_config_file(path);
@@ -297,10 +353,19 @@ fn pair(argument: &str) -> Result<(String, String), String> {
 }
 
 fn time(argument: &str) -> Result<Duration, String> {
+    let time = delay(argument)?;
+    if time.is_zero() {
+        return Err("it has to be longer than nothing".to_owned());
+    }
+    Ok(time)
+}
+
+/// A time that may be nothing.
+fn delay(argument: &str) -> Result<Duration, String> {
     let time = humantime::parse_duration(argument)
         .map_err(|error| format!("{error}; write it as 500ms, 30s or 2m"))?;
-    if time.is_zero() || time > LONGEST {
-        return Err("it has to be longer than nothing and at most a day".to_owned());
+    if time > LONGEST {
+        return Err("it may be a day at most".to_owned());
     }
     Ok(time)
 }
@@ -323,6 +388,57 @@ mod tests {
             format!("{:?}", up.limits.limits()),
             format!("{:?}", Limits::default())
         );
+    }
+
+    #[test]
+    fn what_the_spin_operator_passes_is_understood() {
+        let up = Command::parse_from([
+            "runtime-host",
+            "--listen",
+            "0.0.0.0:80",
+            "-f",
+            ".",
+            "--runtime-config-file",
+            "/runtime-config.toml",
+            "--component-id",
+            "rates",
+            "--component-id",
+            "health",
+        ])
+        .up;
+        assert_eq!(up.listen, "0.0.0.0:80".parse().unwrap());
+        assert_eq!(up.only_components(), ["rates", "health"]);
+        let config = Some(PathBuf::from("/runtime-config.toml"));
+        assert_eq!(up.runtime_config_file, config);
+    }
+
+    #[test]
+    fn lists_of_components_have_commas() {
+        let only = |ids: &str| {
+            let up = Command::parse_from(["up", "--component-id", ids]).up;
+            up.only_components()
+        };
+        assert_eq!(only("rates,health"), ["rates", "health"]);
+        assert_eq!(only(",rates,,"), ["rates"]);
+        assert_eq!(only(""), [""; 0]);
+    }
+
+    #[test]
+    fn memory_may_be_a_bare_number_of_bytes() {
+        let up = Command::parse_from(["up", "--max-instance-memory", "40000000"]).up;
+        assert_eq!(up.limits.limits().max_instance_memory, 40_000_000);
+    }
+
+    #[test]
+    fn a_drain_delay_may_be_nothing() {
+        let delay = |delay| Command::try_parse_from(["up", "--drain-delay", delay]);
+        assert_eq!(delay("0s").unwrap().up.drain_delay, Some(Duration::ZERO));
+        assert_eq!(delay("0").unwrap().up.drain_delay, Some(Duration::ZERO));
+        assert!(delay("2d").is_err());
+        for path in ["ready", "/ready?now", "http://x/ready", ""] {
+            let parsed = Command::try_parse_from(["up", "--readiness-path", path]);
+            assert!(parsed.is_err(), "{path} should be refused");
+        }
     }
 
     #[test]

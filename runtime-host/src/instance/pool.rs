@@ -28,6 +28,7 @@ use crate::instance::lifetime::Watch;
 use crate::instance::runner;
 use crate::server::core::{Core, Permit};
 use crate::settings::Limits;
+use crate::telemetry::record::ComponentRecord;
 
 /// How long a request waits for an instance that is held up, before it gets a new one. Guests are
 /// held up while they compute, and by calls that stop their whole instance, such as writing to a
@@ -85,12 +86,15 @@ pub(crate) struct Pool {
     pub(super) component: Arc<LoadedComponent>,
     pub(super) limits: Arc<Limits>,
     pub(super) core: Weak<Core>,
+    pub(super) record: Arc<ComponentRecord>,
     /// Shared by the instances, so that they use the same connections.
     pub(super) client: Option<HttpClient>,
     /// Those that may have room, the one used last at the end.
     open: Mutex<Vec<Arc<Seat>>>,
     /// Requests that wait for any instance.
     waiting: Mutex<VecDeque<Job>>,
+    /// How many they are, to be read without a lock.
+    waiting_count: AtomicUsize,
     /// How many instances are held up.
     held_up: AtomicUsize,
     /// How many requests instances have taken so far.
@@ -104,31 +108,39 @@ impl Pool {
         component: Arc<LoadedComponent>,
         limits: Arc<Limits>,
         core: Weak<Core>,
+        record: Arc<ComponentRecord>,
     ) -> Arc<Self> {
         Arc::new(Self {
             client: outbound_http::client_for(&component),
             component,
             limits,
             core,
+            record,
             open: Mutex::default(),
             waiting: Mutex::default(),
+            waiting_count: AtomicUsize::new(0),
             held_up: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
             is_growing: AtomicBool::new(false),
         })
     }
 
-    /// Has an instance answer a request. Gives the response's head, and what is known of the
-    /// instance that writes its body.
+    /// How many requests wait for an instance. To be asked from any thread.
+    pub(crate) fn waiting_requests(&self) -> usize {
+        self.waiting_count.load(Ordering::Relaxed)
+    }
+
+    /// Has an instance answer a request that has `arrived` then. Gives the response's head, and
+    /// what is known of the instance that writes its body.
     pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<WasiBody>,
         chain_length: u8,
+        arrived: Instant,
         permit: Option<Arc<Permit>>,
     ) -> Result<(Response, Arc<OnceLock<Arc<Watch>>>), Failure> {
         let (answer, response) = oneshot::channel();
         let served_by = Arc::new(OnceLock::new());
-        let arrived = Instant::now();
         self.dispatch(Job {
             request,
             chain_length,
@@ -157,7 +169,10 @@ impl Pool {
 
     /// Gives a request to an instance, or lets it wait for one.
     fn dispatch(self: &Arc<Self>, job: Job) {
-        self.waiting().push_back(job);
+        let mut waiting = self.waiting();
+        waiting.push_back(job);
+        self.note_length(&waiting);
+        drop(waiting);
         self.call();
     }
 
@@ -191,6 +206,11 @@ impl Pool {
         }));
     }
 
+    /// Has to be called after every change of what waits.
+    fn note_length(&self, waiting: &VecDeque<Job>) {
+        self.waiting_count.store(waiting.len(), Ordering::Relaxed);
+    }
+
     fn waiting(&self) -> MutexGuard<'_, VecDeque<Job>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -199,9 +219,11 @@ impl Pool {
     fn next_waiting(&self) -> Option<Job> {
         let mut waiting = self.waiting();
         loop {
-            let job = waiting.pop_front()?;
-            if !job.answer.is_canceled() {
-                return Some(job);
+            let job = waiting.pop_front();
+            self.note_length(&waiting);
+            match job {
+                Some(job) if job.answer.is_canceled() => {}
+                job => return job,
             }
         }
     }
@@ -211,6 +233,7 @@ impl Pool {
         let mut waiting = self.waiting();
         while waiting.front().is_some_and(|job| job.answer.is_canceled()) {
             waiting.pop_front();
+            self.note_length(&waiting);
         }
         !waiting.is_empty()
     }
@@ -341,6 +364,9 @@ impl Occupied {
             return None;
         }
         let job = self.pool.next_waiting()?;
+        if state.taken > 0 {
+            self.pool.record.reused.count();
+        }
         state.in_flight += 1;
         state.taken += 1;
         self.pool.taken.fetch_add(1, Ordering::Relaxed);
@@ -372,6 +398,12 @@ impl Occupied {
     /// Whether the instance will take no more requests.
     pub(super) fn is_retired(&self) -> bool {
         self.seat.state().is_retired()
+    }
+
+    /// Whether the instance has taken as many requests as it may.
+    pub(super) fn has_taken_all(&self) -> bool {
+        let state = self.seat.state();
+        state.taken >= state.max_taken
     }
 
     /// Whether requests wait, for whichever instance.
@@ -407,10 +439,10 @@ impl Occupied {
     ) {
         self.retire();
         loop {
-            let first = self
-                .pool
-                .waiting()
-                .pop_front_if(|job| concerned(job.arrived));
+            let mut waiting = self.pool.waiting();
+            let first = waiting.pop_front_if(|job| concerned(job.arrived));
+            self.pool.note_length(&waiting);
+            drop(waiting);
             match first {
                 Some(job) => job.fail(failure()),
                 None => return,

@@ -26,6 +26,7 @@ use crate::guest_output::Stream;
 use crate::instance::lifetime::{Activity, Expiration, RequestDeadline, Times, Watch};
 use crate::instance::pool::{Failure, Job, Occupied};
 use crate::instance::{InstanceState, new_store};
+use crate::telemetry::record::End;
 
 /// How many requests an instance takes before other tasks of its core get a turn.
 const REQUESTS_PER_TURN: usize = 16;
@@ -53,11 +54,14 @@ pub(super) async fn run(seat: Occupied) {
             return;
         }
     };
+    seat.pool().record.started(began.elapsed());
     tracing::debug!(
         "an instance of component `{}` started",
         seat.pool().component.id
     );
     let ended = drive(&seat, &mut store, &proxy, &watch).await;
+    let end = end(&seat, &store, &ended);
+    seat.pool().record.ended(end);
     tracing::debug!(
         "an instance of component `{}` ended",
         seat.pool().component.id
@@ -65,6 +69,19 @@ pub(super) async fn run(seat: Occupied) {
     if let Err(error) = ended {
         watch.fail();
         report_end(&seat.pool().component, &mut store, &error);
+    }
+}
+
+/// Why an instance has ended, in one word.
+fn end(seat: &Occupied, store: &Store<InstanceState>, ended: &wasmtime::Result<()>) -> End {
+    match ended {
+        Ok(()) if seat.has_taken_all() => End::Retired,
+        // A request took longer than it may, and its guest went on.
+        Ok(()) if seat.is_retired() => End::TimedOut,
+        Ok(()) => End::Idle,
+        Err(_) if store.data().memory.was_reached() => End::Memory,
+        Err(error) if error.is::<Stopped>() => End::TimedOut,
+        Err(_) => End::Trapped,
     }
 }
 
@@ -92,8 +109,21 @@ async fn instantiate(
 ) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
     let pool = seat.pool();
     let core = pool.core.upgrade().ok_or(Failure::InstanceEnded)?;
-    let outbound = OutboundHttp::new(&pool.component, pool.client.clone(), &pool.core, watch);
-    let mut store = new_store(core.engine(), &pool.component, outbound, &pool.limits);
+    let outbound = OutboundHttp::new(
+        &pool.component,
+        pool.client.clone(),
+        &pool.core,
+        watch,
+        &pool.record,
+    );
+    let stores = pool.component.stores.recorded(&core.record().stores);
+    let mut store = new_store(
+        core.engine(),
+        &pool.component,
+        outbound,
+        stores,
+        &pool.limits,
+    );
     let started = pool.component.pre.instantiate_async(&mut store);
     let proxy = timeout(pool.limits.request_timeout, started)
         .await

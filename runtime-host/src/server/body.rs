@@ -16,6 +16,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::instance::lifetime::Watch;
 use crate::server::core::Permit;
+use crate::server::departure::Departure;
 
 /// How often the guest gets another turn to write its body, or to end it, before the head is
 /// sent without.
@@ -145,7 +146,7 @@ pub(crate) struct AnswerBody {
 /// A stream of server-sent events. It has no end of its own, so a drain ends it after an event:
 /// its client comes back, and finds another host.
 struct Events {
-    draining: Arc<AtomicBool>,
+    departure: Arc<Departure>,
     is_between: bool,
 }
 
@@ -207,10 +208,10 @@ impl AnswerBody {
         self.rest.is_some()
     }
 
-    /// Notes that these are events, which end once `draining` is raised.
-    pub(crate) fn end_after_event(&mut self, draining: &Arc<AtomicBool>) {
+    /// Notes that these are events, which end once the host drains.
+    pub(crate) fn end_after_event(&mut self, departure: &Arc<Departure>) {
         self.events = Some(Events {
-            draining: Arc::clone(draining),
+            departure: Arc::clone(departure),
             is_between: true,
         });
     }
@@ -218,7 +219,7 @@ impl AnswerBody {
 
 impl Events {
     fn are_over(&self) -> bool {
-        self.is_between && self.draining.load(Ordering::Relaxed)
+        self.is_between && self.departure.is_draining()
     }
 
     fn passed(&mut self, frame: &Frame<Bytes>) {

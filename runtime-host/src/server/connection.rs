@@ -14,10 +14,12 @@ use tokio::sync::watch;
 
 use crate::server::core::OpenConnection;
 use crate::server::request::Origin;
+use crate::telemetry::record::Reason;
 
 /// How long a client may take for the head of a request, and how long a connection may wait for
-/// the next one.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// the next one. Longer than the 60 s for which proxies such as nginx keep theirs: whoever closes
+/// a connection first may meet a request that is on its way, and only a proxy knows of those.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
 /// The longest head of a request, in bytes; then the answer is 431.
 const MAX_HEAD: usize = 64 << 10;
@@ -58,6 +60,12 @@ pub(crate) async fn serve(
         }
     };
     if let Err(error) = served {
+        // hyper answers what it cannot read as a request by itself.
+        if error.is_parse_too_large() {
+            open.core().record().refuse(Reason::HeadTooLarge);
+        } else if error.is_parse() {
+            open.core().record().refuse(Reason::BadRequest);
+        }
         tracing::debug!("a connection broke: {error}");
     }
 }
@@ -70,8 +78,6 @@ async fn closed(close: &mut watch::Receiver<bool>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicBool;
-
     use runtime_host_keyvalue::Stores;
     use runtime_host_manifest::VariableValues;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -82,7 +88,7 @@ mod tests {
     use crate::clock::{GuestClock, SystemClock};
     use crate::compiled::CompiledCode;
     use crate::guest_output::GuestOutput;
-    use crate::server::core::Core;
+    use crate::server::core::{Core, ServerState};
     use crate::settings::Limits;
 
     /// A core that answers `hello` by itself.
@@ -108,8 +114,11 @@ static_response = { body = "hello" }
             environment: Vec::new(),
         };
         let app = App::load(&application, &values, &surroundings).unwrap();
-        let draining = Arc::new(AtomicBool::new(false));
-        Core::new(Arc::new(app), Arc::new(Limits::default()), draining)
+        let state = Arc::new(ServerState {
+            readiness_path: None,
+            departure: Arc::default(),
+        });
+        Core::new(Arc::new(app), Arc::new(Limits::default()), state)
     }
 
     #[tokio::test]

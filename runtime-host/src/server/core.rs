@@ -18,12 +18,22 @@ use wasmtime_wasi_http::WasiBody;
 use crate::app::{Answerer, App};
 use crate::instance::pool::{Failure, Pool};
 use crate::server::body::{self, AnswerBody, GuestBody};
+use crate::server::departure::Departure;
 use crate::server::problem::Problem;
 use crate::server::request::{self, Origin};
 use crate::settings::Limits;
+use crate::telemetry::record::{Asked, CoreRecord};
 
 /// Paths under this one are answered by the host itself.
 const WELL_KNOWN: &str = "/.well-known/spin/";
+
+/// What all cores of a server know of it.
+pub(crate) struct ServerState {
+    /// The path on which load balancers ask whether the host is ready, beside Spin's own. The
+    /// application answers there until the host is on its way out.
+    pub(crate) readiness_path: Option<String>,
+    pub(crate) departure: Arc<Departure>,
+}
 
 /// One core.
 pub(crate) struct Core {
@@ -34,7 +44,8 @@ pub(crate) struct Core {
     in_flight: AtomicUsize,
     busy_instances: Arc<AtomicUsize>,
     connections: AtomicUsize,
-    draining: Arc<AtomicBool>,
+    server: Arc<ServerState>,
+    record: CoreRecord,
     stopped: AtomicBool,
 }
 
@@ -64,27 +75,31 @@ impl Drop for OpenConnection {
 }
 
 impl Core {
-    /// A core that serves `app`. Once `draining` is raised, clients are told with every answer
-    /// that their connection ends.
-    pub(crate) fn new(app: Arc<App>, limits: Arc<Limits>, draining: Arc<AtomicBool>) -> Arc<Self> {
+    /// A core that serves `app`. Once the server is on its way out, clients are told with every
+    /// answer that their connection ends.
+    pub(crate) fn new(app: Arc<App>, limits: Arc<Limits>, server: Arc<ServerState>) -> Arc<Self> {
+        let record = CoreRecord::new(app.answerers.len(), app.components.len());
         Arc::new_cyclic(|core: &Weak<Self>| Self {
             pools: app
                 .components
                 .iter()
-                .map(|component| {
+                .zip(&record.components)
+                .map(|(component, record)| {
                     Pool::new(
                         Arc::clone(component),
                         Arc::clone(&limits),
                         Weak::clone(core),
+                        Arc::clone(record),
                     )
                 })
                 .collect(),
+            record,
             app,
             limits,
             in_flight: AtomicUsize::new(0),
             busy_instances: Arc::default(),
             connections: AtomicUsize::new(0),
-            draining,
+            server,
             stopped: AtomicBool::new(false),
         })
     }
@@ -106,6 +121,17 @@ impl Core {
     /// How many instances have work to do, also after their answers.
     pub(crate) fn busy_instances(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.busy_instances)
+    }
+
+    /// What the core has noted so far.
+    pub(crate) fn record(&self) -> &CoreRecord {
+        &self.record
+    }
+
+    /// How many requests wait for an instance of the component at this place.
+    pub(crate) fn waiting_for(&self, component: usize) -> usize {
+        let pool = self.pools.get(component);
+        pool.map_or(0, |pool| pool.waiting_requests())
     }
 
     /// The place of a component, for [`Core::call_chained`].
@@ -159,11 +185,16 @@ impl Core {
                 request.uri().path().to_owned(),
             )
         });
-        let mut response = match self.route(request, client).await {
+        let mut asked = Asked::now(&self.record);
+        let mut response = match self.route(request, client, &mut asked).await {
             Ok(response) => response,
-            Err(problem) => problem.into_response().map(AnswerBody::whole),
+            Err(problem) => {
+                asked.refused(&problem);
+                problem.into_response().map(AnswerBody::whole)
+            }
         };
-        if self.draining.load(Ordering::Relaxed) {
+        asked.answered(response.status());
+        if self.server.departure.has_begun() {
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -195,6 +226,7 @@ impl Core {
         self: &Arc<Self>,
         request: Request<Incoming>,
         client: &Origin,
+        asked: &mut Asked<'_>,
     ) -> Result<Response<AnswerBody>, Problem> {
         let uri = request.uri().clone();
         let path = uri.path();
@@ -204,8 +236,14 @@ impl Core {
         if request.method() == Method::CONNECT {
             return Err(Problem::MethodNotAllowed);
         }
+        if self.server.departure.has_begun() && self.is_readiness(path) {
+            return Err(Problem::Leaving);
+        }
+        let Some((trigger, matched)) = self.app.routes.route(path) else {
+            return self.unrouted(path);
+        };
+        asked.for_trigger(trigger);
         let permit = Arc::new(self.permit()?);
-        let (trigger, matched) = self.app.routes.route(path).ok_or(Problem::NoRoute)?;
         let component = match self.app.answerers.get(trigger) {
             Some(Answerer::Component(component)) => *component,
             Some(Answerer::Static(fixed)) => {
@@ -222,7 +260,7 @@ impl Core {
         let (body, exceeded) = body::bounded(body, limit);
         let request = Request::from_parts(head, body);
         let answered = match self
-            .call(component, request, 0, Some(Arc::clone(&permit)))
+            .call(component, request, 0, asked.at, Some(Arc::clone(&permit)))
             .await
         {
             Ok(response) => {
@@ -230,7 +268,7 @@ impl Core {
                 match AnswerBody::of_guest(body, permit).await {
                     Ok(mut body) => {
                         if body.is_streaming() && is_of_events(&head.headers) {
-                            body.end_after_event(&self.draining);
+                            body.end_after_event(&self.server.departure);
                         }
                         Ok(Response::from_parts(head, body))
                     }
@@ -245,9 +283,22 @@ impl Core {
         answered
     }
 
+    fn is_readiness(&self, path: &str) -> bool {
+        self.server.readiness_path.as_deref() == Some(path)
+    }
+
+    /// Where the application does not answer. It need not know of readiness.
+    fn unrouted(&self, path: &str) -> Result<Response<AnswerBody>, Problem> {
+        if self.is_readiness(path) {
+            return Ok(Response::new(AnswerBody::whole(Bytes::from_static(b"OK"))));
+        }
+        Err(Problem::NoRoute)
+    }
+
     /// What Spin answers by itself: whether it runs, and what it runs.
     fn well_known(&self, name: &str) -> Result<Response<AnswerBody>, Problem> {
         match name {
+            "health" if self.server.departure.has_begun() => Err(Problem::Leaving),
             "health" => Ok(Response::new(AnswerBody::whole(Bytes::from_static(b"OK")))),
             "info" => {
                 let info = serde_json::json!({
@@ -271,10 +322,11 @@ impl Core {
         component: usize,
         request: Request<WasiBody>,
         chain_length: u8,
+        arrived: Instant,
         permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
-        match pool.answer(request, chain_length, permit).await {
+        match pool.answer(request, chain_length, arrived, permit).await {
             Ok((response, instance)) => Ok(response.map(|body| GuestBody::new(body, instance))),
             Err(failure) => {
                 tracing::debug!("component `{}`: {failure}", self.name(component));
@@ -348,6 +400,7 @@ impl Core {
             component,
             Request::from_parts(head, body),
             chain_length,
+            Instant::now(),
             None,
         )
         .await

@@ -21,6 +21,8 @@ pub(crate) enum Problem {
     TimedOut(String),
     /// As many requests or instances as allowed are there already.
     Overloaded,
+    /// Somebody asks whether the host is ready, but it is shutting down.
+    Leaving,
 }
 
 impl Problem {
@@ -33,7 +35,7 @@ impl Problem {
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::ComponentFailed(_) => StatusCode::INTERNAL_SERVER_ERROR,
             Self::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Overloaded | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -54,6 +56,7 @@ impl Problem {
             Self::Overloaded => {
                 "Too many requests are being answered right now. Try again in a second.".to_owned()
             }
+            Self::Leaving => "This host is shutting down. Ask another one.".to_owned(),
         }
     }
 
@@ -76,7 +79,7 @@ impl Problem {
         // What went wrong a moment ago is nothing to keep.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::Overloaded => {
+            Self::Overloaded | Self::Leaving => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             Self::MethodNotAllowed => {

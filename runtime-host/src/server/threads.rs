@@ -4,7 +4,6 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,8 @@ use tokio::sync::watch;
 
 use crate::app::App;
 use crate::server::connection;
-use crate::server::core::{Core, OpenConnection};
+use crate::server::core::{Core, OpenConnection, ServerState};
+use crate::server::departure::Departure;
 use crate::server::request::Origin;
 use crate::settings::Limits;
 
@@ -59,7 +59,7 @@ enum Phase {
 pub(crate) struct Threads {
     address: SocketAddr,
     cores: Vec<Arc<Core>>,
-    draining: Arc<AtomicBool>,
+    departure: Arc<Departure>,
     phase: watch::Sender<Phase>,
     close: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -82,15 +82,20 @@ impl Threads {
         limits: &Arc<Limits>,
         listener: TcpListener,
         workers: usize,
+        readiness_path: Option<String>,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let draining = Arc::new(AtomicBool::new(false));
+        let departure = Arc::new(Departure::default());
+        let state = Arc::new(ServerState {
+            readiness_path,
+            departure: Arc::clone(&departure),
+        });
         let (phase, _) = watch::channel(Phase::Serving);
         let (close, _) = watch::channel(false);
         let mut server = Self {
             address,
             cores: Vec::new(),
-            draining,
+            departure,
             phase,
             close,
             threads: Vec::new(),
@@ -98,7 +103,7 @@ impl Threads {
         let mut queues = Vec::new();
         for number in 0..workers {
             let (queue, accepted) = unbounded_channel();
-            let core = server.start_core(number, app, limits, accepted)?;
+            let core = server.start_core(number, app, limits, &state, accepted)?;
             queues.push((core, queue));
         }
         server.start_accepting(listener, queues)?;
@@ -110,13 +115,10 @@ impl Threads {
         number: usize,
         app: &Arc<App>,
         limits: &Arc<Limits>,
+        state: &Arc<ServerState>,
         mut accepted: UnboundedReceiver<Accepted>,
     ) -> io::Result<Arc<Core>> {
-        let core = Core::new(
-            Arc::clone(app),
-            Arc::clone(limits),
-            Arc::clone(&self.draining),
-        );
+        let core = Core::new(Arc::clone(app), Arc::clone(limits), Arc::clone(state));
         self.cores.push(Arc::clone(&core));
         let server = self.address;
         let mut phase = self.phase.subscribe();
@@ -212,10 +214,20 @@ impl Threads {
         self.address
     }
 
+    /// What serves requests, to look into.
+    pub(crate) fn cores(&self) -> &[Arc<Core>] {
+        &self.cores
+    }
+
+    /// How far the server is on its way out.
+    pub(crate) fn departure(&self) -> &Arc<Departure> {
+        &self.departure
+    }
+
     /// Stops accepting and finishes what has begun, within `limit`.
     pub(crate) async fn drain(&self, limit: Duration) -> DrainReport {
         let end = Instant::now() + limit;
-        self.draining.store(true, Ordering::Relaxed);
+        self.departure.drain();
         self.phase.send_if_modified(|phase| {
             let serving = *phase == Phase::Serving;
             if serving {

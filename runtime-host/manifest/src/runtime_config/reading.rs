@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use toml::de::DeTable;
 
-use super::{KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider};
+use super::{Drain, KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider};
 use crate::blocked_networks::{BlockedNetwork, BlockedNetworks};
 use crate::error::Problem;
 use crate::names::{StoreLabel, VariableName};
@@ -36,6 +37,9 @@ const NOT_BUILT_IN: [(&str, &str); 6] = [
         "remove it: components reach Redis as a key-value store",
     ),
 ];
+
+/// Nobody waits longer for the end of a process.
+const LONGEST_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Reads a runtime config file.
 ///
@@ -83,6 +87,7 @@ fn read_config(mut top: Section<'_>, folder: &Path) -> Result<RuntimeConfig, Pro
         max_instance_memory: read_max_memory(&mut top)?,
         never_reuses_connections: read_outbound_http(&mut top)?,
         blocked_networks: read_outbound_networking(&mut top)?,
+        drain: read_drain(&mut top)?,
     };
     if let Some(database) = top.named("sqlite_database")?.first() {
         return Err(not_built_in(
@@ -300,6 +305,31 @@ fn read_outbound_networking(top: &mut Section<'_>) -> Result<BlockedNetworks, Pr
     }
     section.finish()?;
     Ok(blocked.into_iter().collect())
+}
+
+fn read_drain(top: &mut Section<'_>) -> Result<Drain, Problem> {
+    let Some(entry) = top.get("drain") else {
+        return Ok(Drain::default());
+    };
+    let mut section = entry.section()?;
+    let readiness_path = section.get("readiness_path");
+    let delay = section.get("delay");
+    let drain = Drain {
+        readiness_path: readiness_path.map(|path| path.parse()).transpose()?,
+        delay: delay.map(|delay| read_delay(&delay)).transpose()?,
+    };
+    section.finish()?;
+    Ok(drain)
+}
+
+fn read_delay(entry: &Entry<'_>) -> Result<Duration, Problem> {
+    let delay = humantime::parse_duration(entry.text()?);
+    let delay =
+        delay.map_err(|error| entry.invalid(format!("{error}; write it as 500ms or 10s")))?;
+    if delay > LONGEST_DELAY {
+        return Err(entry.invalid("it may be a day at most"));
+    }
+    Ok(delay)
 }
 
 fn refuse_limit(section: &mut Section<'_>, key: &'static str) -> Result<(), Problem> {

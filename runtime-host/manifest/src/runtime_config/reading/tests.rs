@@ -34,6 +34,10 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
         [outbound_networking]
         block_networks = ["10.1.0.0/16", "private"]
 
+        [drain]
+        readiness_path = "/ready"
+        delay = "10s"
+
         [key_value_store.default]
         type = "redis"
         url = "redis://:hunter2@cache:7000/1"
@@ -62,6 +66,11 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
     assert_eq!(config.state_dir, Some("state".into()));
     assert_eq!(config.log_dir, Some("/var/log/app".into()));
     assert_eq!(config.max_instance_memory, Some(128 << 20));
+    let drain = Drain {
+        readiness_path: Some("/ready".parse().unwrap()),
+        delay: Some(Duration::from_secs(10)),
+    };
+    assert_eq!(config.drain, drain);
     assert!(config.never_reuses_connections);
     assert!(config.blocked_networks.block("10.1.2.3".parse().unwrap()));
     let path = Some("/etc/app/data/kv.db".into());
@@ -268,4 +277,23 @@ proptest! {
     fn any_text_is_a_config_or_an_error(text in any::<String>()) {
         let _ = read_text(&text);
     }
+}
+
+#[test]
+fn a_host_leaves_in_a_way_that_can_be_meant() {
+    for (text, expected) in [
+        ("[drain]\ndelay = \"soon\"", "write it as 500ms or 10s"),
+        ("[drain]\ndelay = \"2d\"", "a day at most"),
+        ("[drain]\ndelay = 10", "text in quotes"),
+        ("[drain]\nreadiness_path = \"ready\"", "such as `/ready`"),
+        (
+            "[drain]\nreadiness_path = \"/ready?now\"",
+            "such as `/ready`",
+        ),
+        ("[drain]\nreadiness = \"/ready\"", "readiness_path"),
+    ] {
+        let refusal = refusal(text);
+        assert!(refusal.contains(expected), "{text}: {refusal}");
+    }
+    assert_eq!(read_text("[drain]").unwrap().drain, Drain::default());
 }
