@@ -17,6 +17,8 @@ metadata:
     policies.kyverno.io/title: {{ index . 3 | quote }}
     policies.kyverno.io/category: edge-rates
     policies.kyverno.io/description: {{ index . 4 | quote }}
+    # Before the operator makes anything.
+    argocd.argoproj.io/sync-wave: "-2"
     # What is meant for Deployments is not to be guessed for other kinds.
     pod-policies.kyverno.io/autogen-controllers: none
 {{- end -}}
