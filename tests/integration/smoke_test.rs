@@ -20,6 +20,7 @@ async fn smoke(app: &App, keys_required: bool) -> Output {
         .env("PATH", programs.path())
         .env("BASE", app.url())
         .env("KEYS_REQUIRED", keys_required.to_string())
+        .env("COMPONENTS", "")
         .output()
         .await
         .expect("busybox runs: install Debian's package `busybox`, or run `make packages`")
