@@ -5,8 +5,9 @@ use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::log;
 use edge_rates_kit::store::{Store, StoreError};
-use edge_rates_quotes::breaker::{CIRCUIT_PREFIX, Open, stage};
-use edge_rates_quotes::stored::{FAILURE_KEY, Failure, HEAD_KEY};
+use edge_rates_kit::stored;
+use edge_rates_quotes::breaker::{Open, stage};
+use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::{Head, Millis};
 use futures::future::{Either, select};
 use serde_json::{Map, Value, json};
@@ -22,7 +23,7 @@ const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 /// Readiness: can the store be read? An upstream that is down changes nothing, otherwise all
 /// replicas would leave their Service together.
 pub(crate) async fn ready<W: Store + Clock>(world: &W) -> Answer {
-    match read(world, HEAD_KEY, READY_DEADLINE).await {
+    match in_time(world, stored::head(world), READY_DEADLINE).await {
         Ok(_) => verdict(true, r#"{"ready":true}"#),
         Err(_) => retry_soon(verdict(false, r#"{"ready":false}"#)),
     }
@@ -30,9 +31,9 @@ pub(crate) async fn ready<W: Store + Clock>(world: &W) -> Answer {
 
 /// Health: what works and what doesn't, for people and dashboards.
 pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
-    let head = read(world, HEAD_KEY, HEALTH_DEADLINE).await;
-    let failure = read(world, FAILURE_KEY, HEALTH_DEADLINE).await;
-    let circuits = in_time(world, circuits(world), HEALTH_DEADLINE).await;
+    let head = in_time(world, stored::head(world), HEALTH_DEADLINE).await;
+    let failure = in_time(world, stored::failure(world), HEALTH_DEADLINE).await;
+    let circuits = in_time(world, stored::circuits(world), HEALTH_DEADLINE).await;
     let (head, failure, circuits) = match (head, failure, circuits) {
         (Ok(head), Ok(failure), Ok(circuits)) => (head, failure, circuits),
         (Err(reason), _, _) | (_, Err(reason), _) | (_, _, Err(reason)) => {
@@ -45,12 +46,7 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
         }
     };
     let now = world.now();
-    let head = head.and_then(|bytes| Head::decode(&bytes).ok());
-    let fetched = head.as_ref().map(|head| head.fetched);
-    let failure = failure
-        .and_then(|bytes| Failure::decode(&bytes))
-        // One from before the board is over, even if its key could not be deleted.
-        .filter(|failure| fetched <= Some(failure.at));
+    let failure = failure.filter(|failure| failure.is_last(head.as_ref()));
     let is_refused = head.as_ref().is_some_and(|head| now >= head.refused_from);
     let status = if failure.is_some() || is_refused {
         "degraded"
@@ -63,7 +59,7 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
             "store": {"status": "ok"},
             "board": board(head.as_ref(), now),
             "upstream": upstream(failure.as_ref()),
-            "circuits": circuits,
+            "circuits": not_closed(&circuits, now),
         },
     });
     verdict(true, body.to_string())
@@ -104,40 +100,24 @@ fn upstream(failure: Option<&Failure>) -> Value {
 
 /// The circuits that are not closed. One that is open is no reason to be degraded: others give
 /// the prices meanwhile.
-async fn circuits<W: Store + Clock>(world: &W) -> Result<Value, StoreError> {
-    let mut not_closed = Map::new();
-    for key in world.keys().await? {
-        let Some(provider) = key.strip_prefix(CIRCUIT_PREFIX) else {
-            continue;
-        };
-        let open = world.get(&key).await?;
-        if let Some(open) = open.and_then(|bytes| Open::decode(&bytes)) {
-            let circuit = json!({
-                "state": stage(Some(&open), world.now()).as_str(),
-                "reason": open.reason.as_str(),
-                "until": rfc3339(open.until),
-            });
-            not_closed.insert(provider.to_owned(), circuit);
-        }
-    }
-    Ok(json!({
-        "status": if not_closed.is_empty() { "closed" } else { "open" },
-        "not_closed": not_closed,
-    }))
+fn not_closed(circuits: &[(String, Open)], now: Millis) -> Value {
+    let not_closed = circuits.iter().map(|(provider, open)| {
+        let circuit = json!({
+            "state": stage(Some(open), now).as_str(),
+            "reason": open.reason.as_str(),
+            "until": rfc3339(open.until),
+        });
+        (provider.clone(), circuit)
+    });
+    json!({
+        "status": if circuits.is_empty() { "closed" } else { "open" },
+        "not_closed": not_closed.collect::<Map<_, _>>(),
+    })
 }
 
 fn retry_soon(mut answer: Answer) -> Answer {
     answer.set("retry-after", "1");
     answer
-}
-
-/// Reads a key, but waits no longer than `deadline`.
-async fn read<W: Store + Clock>(
-    world: &W,
-    key: &str,
-    deadline: Duration,
-) -> Result<Option<Vec<u8>>, String> {
-    in_time(world, world.get(key), deadline).await
 }
 
 /// What the store says, if it says it within `deadline`.
@@ -161,6 +141,7 @@ mod tests {
     use edge_rates_kit::fake::World;
     use edge_rates_quotes::Policy;
     use edge_rates_quotes::breaker::Reason;
+    use edge_rates_quotes::stored::{FAILURE_KEY, HEAD_KEY};
     use futures::executor::block_on;
 
     fn body(answer: &Answer) -> Value {

@@ -10,7 +10,8 @@
 //!
 //! [`client`], [`api_keys`] and [`quota`] say who asks and how much of it is too much.
 //!
-//! Nothing here knows about rates: that is the components' business.
+//! Nothing here knows about rates, but for where they lie in the store: [`stored`] is how
+//! components find what others of them left there.
 
 pub mod accept;
 pub mod answer;
@@ -35,6 +36,7 @@ pub mod series;
 pub mod serving;
 pub mod spin;
 pub mod store;
+pub mod stored;
 pub mod variables;
 
 use background::Background;

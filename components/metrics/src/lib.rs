@@ -15,6 +15,7 @@ use edge_rates_kit::request::Request;
 use edge_rates_kit::serving::{Routed, beside_reading};
 use edge_rates_kit::spin::{self, World};
 use edge_rates_kit::store::Store;
+use edge_rates_kit::stored;
 use edge_rates_kit::variables::Variables;
 use http::StatusCode;
 use reading::Scope;
@@ -55,9 +56,9 @@ async fn metrics<W: Store + Clock + Variables>(
 ) -> Result<Answer, Problem> {
     let scope = scope(world, request).await?;
     let cells = reading::cells(world, &scope).await;
-    let head = reading::head(world).await;
+    let head = stored::head(world).await;
     let upstreams = reading::upstreams(world).await;
-    let divergences = reading::divergences(world).await;
+    let divergences = stored::divergences(world).await;
     let (Ok(cells), Ok(head), Ok(upstreams), Ok(divergences)) =
         (cells, head, upstreams, divergences)
     else {

@@ -1,14 +1,11 @@
-//! Reads the counters back from the store.
+//! Reads the counters back from the store, and puts together what is known of each upstream.
 
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::series::{Cell, Family, parse_cell_key, replica_prefix};
 use edge_rates_kit::store::{Store, StoreError};
-use edge_rates_quotes::Head;
-use edge_rates_quotes::belief::Divergence;
-use edge_rates_quotes::breaker::{Open, Stage, circuit_key, stage};
+use edge_rates_kit::stored;
+use edge_rates_quotes::breaker::{Stage, stage};
 use edge_rates_quotes::budget::{Span, Window};
-use edge_rates_quotes::standing::{STANDING_PREFIX, Standing};
-use edge_rates_quotes::stored::{DIVERGENCE_KEY, HEAD_KEY, decode_divergences};
 use std::collections::BTreeMap;
 
 /// Whose counters are shown.
@@ -79,49 +76,25 @@ pub(crate) struct Upstream {
 
 /// Every upstream that was ever asked, by name.
 pub(crate) async fn upstreams<W: Store + Clock>(world: &W) -> Result<Vec<Upstream>, StoreError> {
-    let mut keys = world.keys().await?;
-    keys.retain(|key| key.starts_with(STANDING_PREFIX));
-    keys.sort_unstable();
-    let mut upstreams = Vec::with_capacity(keys.len());
-    for key in keys {
-        let standing = world.get(&key).await?;
-        let Some(standing) = standing.and_then(|bytes| Standing::decode(&bytes)) else {
-            continue;
-        };
-        let id = key.strip_prefix(STANDING_PREFIX).unwrap_or(&key);
-        let open = world.get(&circuit_key(id)).await?;
-        let open = open.and_then(|bytes| Open::decode(&bytes));
+    let mut upstreams = Vec::new();
+    for (id, standing) in stored::standings(world).await? {
+        let open = stored::circuit(world, &id).await?;
         let now = world.now();
         let mut left = Vec::new();
         for span in Span::ALL {
             if let Some(limit) = standing.limits().within(span) {
-                let made = world.increment(&Window::of(span, now).key(id), 0).await?;
+                let made = world.increment(&Window::of(span, now).key(&id), 0).await?;
                 let made = u64::try_from(made).unwrap_or(0);
                 left.push((span, u64::from(limit).saturating_sub(made)));
             }
         }
         upstreams.push(Upstream {
-            id: id.to_owned(),
             stage: stage(open.as_ref(), now),
             left,
+            id,
         });
     }
     Ok(upstreams)
-}
-
-/// The stored board's head, if there is a board.
-pub(crate) async fn head<W: Store>(world: &W) -> Result<Option<Head>, StoreError> {
-    let bytes = world.get(HEAD_KEY).await?;
-    Ok(bytes.and_then(|bytes| Head::decode(&bytes).ok()))
-}
-
-/// How far upstreams were from what was believed at the last refresh; nothing if that is not
-/// known.
-pub(crate) async fn divergences<W: Store>(world: &W) -> Result<Vec<Divergence>, StoreError> {
-    let bytes = world.get(DIVERGENCE_KEY).await?;
-    Ok(bytes
-        .and_then(|bytes| decode_divergences(&bytes))
-        .unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -130,7 +103,8 @@ mod tests {
     use edge_rates_kit::fake::World;
     use edge_rates_kit::recorder::Recorder;
     use edge_rates_kit::series::{HTTP_DURATION, HTTP_REQUESTS};
-    use edge_rates_quotes::breaker::Reason;
+    use edge_rates_quotes::breaker::{Open, Reason};
+    use edge_rates_quotes::standing::Standing;
     use futures::executor::block_on;
     use std::time::Duration;
 

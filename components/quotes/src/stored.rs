@@ -1,7 +1,7 @@
 //! Where a board lives in the key-value store: what the components must agree on.
 
-use crate::Millis;
 use crate::belief::Divergence;
+use crate::{Head, Millis};
 use serde::{Deserialize, Serialize};
 
 /// Name of the one board of a deployment.
@@ -46,6 +46,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// Whether it is what happened last, beside the board that has this head. One from before the
+    /// board is over, even if its key could not be deleted.
+    pub fn is_last(&self, head: Option<&Head>) -> bool {
+        head.is_none_or(|head| head.fetched <= self.at)
+    }
+
     /// Its stored form.
     pub fn encode(&self) -> Vec<u8> {
         // A struct of numbers and strings always serialises.

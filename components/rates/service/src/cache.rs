@@ -8,7 +8,6 @@ use crate::memo::{Held, Seen};
 use crate::refresh;
 use crate::rendered::{JSON, Rendered, State};
 use crate::service::Service;
-use crate::stored;
 use bytes::Bytes;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, Validators, Value};
@@ -18,6 +17,7 @@ use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_kit::series::CACHE_REQUESTS;
+use edge_rates_kit::stored;
 use edge_rates_quotes::stored::{BOARD, Failure};
 use edge_rates_quotes::ticket::{Tickets, ticket_prefix};
 use edge_rates_quotes::{

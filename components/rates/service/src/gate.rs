@@ -3,11 +3,11 @@
 
 use crate::service::Service;
 use crate::settings::Upstream;
-use crate::stored;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::rfc3339;
 use edge_rates_kit::log;
 use edge_rates_kit::series::CIRCUIT_TRANSITIONS;
+use edge_rates_kit::stored;
 use edge_rates_quotes::Millis;
 use edge_rates_quotes::breaker::{
     self, Change, Open, Outcome, PROBE_MS, Stage, failure_keys, probe_key, stage,

@@ -33,7 +33,6 @@ pub mod routes;
 mod rules;
 mod service;
 mod settings;
-mod stored;
 mod watch;
 
 pub use service::Service;

@@ -4,9 +4,9 @@
 //! [`RECHECK`], the body only when the version changed. What the store did not take, because it
 //! can't be written at the moment, is remembered all the same.
 
-use crate::stored;
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::store::{Store, StoreError};
+use edge_rates_kit::stored;
 use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::{Board, Head, Millis};
 use std::cell::{Cell, RefCell};
@@ -38,9 +38,9 @@ pub(crate) struct Seen {
 impl Seen {
     /// The failure of the last refresh, if that was the last thing that happened.
     pub(crate) fn failure(&self, now: Millis) -> Option<&Failure> {
-        let fetched = self.held.as_ref().map(|held| held.head.fetched);
+        let head = self.held.as_ref().map(|held| &held.head);
         self.failure.as_ref().filter(|failure| {
-            failure.at.since(now) <= FARTHEST_AHEAD_MS && fetched <= Some(failure.at)
+            failure.at.since(now) <= FARTHEST_AHEAD_MS && failure.is_last(head)
         })
     }
 

@@ -6,12 +6,12 @@ use crate::adapters::{
 use crate::routes;
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::stored;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::fake::World;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request::Request;
+use edge_rates_kit::stored;
 use edge_rates_quotes::{Board, Currency, Millis, Price, Quote, Version};
 use futures::executor::block_on;
 use serde_json::Value;

@@ -4,13 +4,13 @@
 use crate::adapters::Scope;
 use crate::service::Service;
 use crate::settings::Upstream;
-use crate::stored;
 use bytes::Bytes;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_kit::store::StoreError;
+use edge_rates_kit::stored;
 use edge_rates_quotes::Millis;
 use edge_rates_quotes::breaker::{Open, Reason, stage};
 use edge_rates_quotes::budget::{Span, Window};

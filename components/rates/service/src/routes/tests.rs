@@ -6,11 +6,11 @@ use crate::adapters::{
 };
 use crate::service::Service;
 use crate::settings::Settings;
-use crate::stored;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::fake::{World, incoming_to};
 use edge_rates_kit::recorder::Recorder;
+use edge_rates_kit::stored;
 use edge_rates_quotes::{Board, Currency, Method, Millis, Policy, Price, Quote, Told};
 use futures::executor::block_on;
 use serde_json::Value;
