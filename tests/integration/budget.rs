@@ -90,3 +90,23 @@ async fn a_limit_that_is_no_number_is_refused_by_its_name() {
     let app = App::with(&[("coingecko_per_minute", "many")]).await;
     app.get(PAIR).await.expect_status(500);
 }
+
+#[tokio::test]
+async fn a_paid_plan_has_a_budget_of_its_own() {
+    let limits = async |variables: &[(&str, &str)]| {
+        let app = App::with(variables).await;
+        let listing = app.get("/v1/providers").await.expect_status(200).json();
+        let calls = &listing["providers"][0]["calls"];
+        (
+            calls["minute"]["limit"].clone(),
+            calls["month"]["limit"].clone(),
+        )
+    };
+    let key = ("coingecko_api_key", "CG-1");
+    assert_eq!(limits(&[]).await, (8.into(), 9_500.into()));
+    assert_eq!(limits(&[key]).await, (60.into(), 9_500.into()));
+    let paid = [key, ("coingecko_plan", "pro")];
+    assert_eq!(limits(&paid).await, (200.into(), 95_000.into()));
+    let own = [paid[0], paid[1], ("coingecko_per_month", "500000")];
+    assert_eq!(limits(&own).await, (200.into(), 500_000.into()));
+}

@@ -24,11 +24,21 @@ impl wit::Guest for Adapters {
                         Scope::Market => wit::Scope::Market,
                         Scope::Currencies => wit::Scope::Currencies,
                     },
-                    quota: quota(provider.quota),
                     takes_key: provider.takes_key,
                 }
             })
             .collect()
+    }
+
+    fn allowance(provider: String, endpoint: wit::Endpoint) -> wit::Quota {
+        let Quota {
+            per_minute,
+            per_month,
+        } = adapters::quota(&provider, &reached(endpoint));
+        wit::Quota {
+            per_minute,
+            per_month,
+        }
     }
 
     fn request(
@@ -36,12 +46,8 @@ impl wit::Guest for Adapters {
         endpoint: wit::Endpoint,
         pairs: Vec<wit::Pair>,
     ) -> Result<Vec<wit::HttpRequest>, wit::Error> {
-        let endpoint = Endpoint {
-            base_url: endpoint.base_url,
-            api_key: endpoint.api_key,
-            plan: endpoint.plan,
-        };
-        let planned = adapters::request(&provider, &endpoint, &own(pairs)).map_err(error)?;
+        let planned = adapters::request(&provider, &reached(endpoint), &own(pairs));
+        let planned = planned.map_err(error)?;
         Ok(planned.into_iter().map(http_request).collect())
     }
 
@@ -72,11 +78,11 @@ fn own(pairs: Vec<wit::Pair>) -> Vec<Pair> {
         .collect()
 }
 
-fn quota(quota: Quota) -> wit::Quota {
-    wit::Quota {
-        per_minute: quota.per_minute,
-        per_minute_with_key: quota.per_minute_with_key,
-        per_month: quota.per_month,
+fn reached(endpoint: wit::Endpoint) -> Endpoint {
+    Endpoint {
+        base_url: endpoint.base_url,
+        api_key: endpoint.api_key,
+        plan: endpoint.plan,
     }
 }
 

@@ -6,7 +6,7 @@ use edge_rates_kit::log;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::spin;
-use edge_rates_service::adapters::{Adapters, Composed};
+use edge_rates_service::adapters::Composed;
 use edge_rates_service::{Service, Settings, routes};
 use serde_json::json;
 use spin_sdk::wasip3::http::types;
@@ -40,7 +40,7 @@ async fn of_instance(
     if let Some(service) = SERVICE.with(|cell| cell.get().cloned()) {
         return Ok(service);
     }
-    let settings = Settings::read(world, &Composed.describe()).await;
+    let settings = Settings::read(world, &Composed).await;
     let settings = settings.map_err(|error| {
         log::warning(json!({"event": "wrong setting", "detail": error.to_string()}));
         let detail = "A setting of this deployment is wrong; its operator finds in the log which.";

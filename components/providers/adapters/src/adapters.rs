@@ -8,7 +8,7 @@ mod frankfurter;
 mod kraken;
 
 use crate::excerpt::excerpt;
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response};
 
 /// Every upstream that this component can speak to.
 pub const ADAPTERS: &[&dyn Adapter] = &[
@@ -25,6 +25,12 @@ pub trait Adapter: Sync {
     /// Who this is.
     fn provider(&self) -> Provider;
 
+    /// How much its terms let be asked, reached like this; as much as one likes where they
+    /// promise no number.
+    fn quota(&self, _: &Endpoint) -> Quota {
+        Quota::default()
+    }
+
     /// Plans the fewest requests that price `pairs`, of which there is one at least.
     ///
     /// # Errors
@@ -37,6 +43,12 @@ pub trait Adapter: Sync {
     /// # Errors
     /// Any [`Error`]; in particular if the answer prices none of the pairs.
     fn parse(&self, pairs: &[Pair], response: &Response) -> Result<Vec<Quote>, Error>;
+}
+
+/// How much the terms of the upstream with this id let be asked; nothing is known of an unknown
+/// one.
+pub fn quota(provider: &str, endpoint: &Endpoint) -> Quota {
+    known(provider).map_or_else(Quota::default, |adapter| adapter.quota(endpoint))
 }
 
 /// Plans the requests to the upstream with this id.
@@ -55,8 +67,15 @@ pub fn parse(provider: &str, pairs: &[Pair], response: &Response) -> Result<Vec<
     asked(provider, pairs)?.parse(pairs, response)
 }
 
+fn known(id: &str) -> Option<&'static dyn Adapter> {
+    let mut adapters = ADAPTERS.iter();
+    adapters
+        .find(|adapter| adapter.provider().id == id)
+        .copied()
+}
+
 fn asked(id: &str, pairs: &[Pair]) -> Result<&'static dyn Adapter, Error> {
-    let Some(adapter) = ADAPTERS.iter().find(|known| known.provider().id == id) else {
+    let Some(adapter) = known(id) else {
         let known: Vec<_> = ADAPTERS.iter().map(|known| known.provider().id).collect();
         return Err(Error::UnsupportedPair(format!(
             "there is no provider '{}'; this component speaks to {}",
@@ -67,7 +86,7 @@ fn asked(id: &str, pairs: &[Pair]) -> Result<&'static dyn Adapter, Error> {
     if pairs.is_empty() {
         return Err(Error::UnsupportedPair(format!("no pairs asked of {id}")));
     }
-    Ok(*adapter)
+    Ok(adapter)
 }
 
 #[cfg(test)]

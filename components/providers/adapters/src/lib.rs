@@ -18,5 +18,5 @@ mod refusal;
 mod tickers;
 pub mod upstream;
 
-pub use adapters::{ADAPTERS, Adapter, parse, request};
+pub use adapters::{ADAPTERS, Adapter, parse, quota, request};
 pub use upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response, Scope};

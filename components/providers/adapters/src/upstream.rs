@@ -18,8 +18,6 @@ pub struct Provider {
     pub attribution: &'static str,
     /// What it knows.
     pub scope: Scope,
-    /// How much its terms let be asked.
-    pub quota: Quota,
     /// Whether it takes an API key at all.
     pub takes_key: bool,
 }
@@ -38,8 +36,6 @@ pub enum Scope {
 pub struct Quota {
     /// A minute.
     pub per_minute: Option<u32>,
-    /// A minute, with a key.
-    pub per_minute_with_key: Option<u32>,
     /// A month.
     pub per_month: Option<u32>,
 }

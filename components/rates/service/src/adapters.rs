@@ -26,6 +26,14 @@ pub use bindings::edge_rates::provider::quotes::{
 pub trait Adapters {
     /// The upstreams there are.
     fn describe(&self) -> Vec<Provider>;
+    /// How much an upstream's terms let be asked, reached like this: as much as one likes where
+    /// nothing is known of them.
+    fn quota(&self, _provider: &str, _endpoint: &Endpoint) -> Quota {
+        Quota {
+            per_minute: None,
+            per_month: None,
+        }
+    }
     /// The fewest requests that price `pairs`.
     fn request(
         &self,
@@ -49,6 +57,10 @@ pub struct Composed;
 impl Adapters for Composed {
     fn describe(&self) -> Vec<Provider> {
         bindings::edge_rates::provider::quotes::describe()
+    }
+
+    fn quota(&self, provider: &str, endpoint: &Endpoint) -> Quota {
+        bindings::edge_rates::provider::quotes::allowance(provider, endpoint)
     }
 
     fn request(

@@ -1,8 +1,9 @@
 //! Whole refreshes against a fake world: who is asked for what, and what is believed then.
 
 use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote, Scope,
 };
+use crate::fixture::{self, provider};
 use crate::service::Service;
 use crate::settings::Settings;
 use crate::{believing, refresh};
@@ -23,18 +24,6 @@ struct Lines;
 
 impl Adapters for Lines {
     fn describe(&self) -> Vec<Provider> {
-        let provider = |id: &str, scope| Provider {
-            id: id.into(),
-            default_base_url: format!("https://{id}.example"),
-            attribution: format!("By {id}"),
-            scope,
-            quota: Quota {
-                per_minute: None,
-                per_minute_with_key: None,
-                per_month: None,
-            },
-            takes_key: false,
-        };
         let markets = MARKETS.map(|id| provider(id, Scope::Market));
         let bank = provider("bank", Scope::Currencies);
         markets.into_iter().chain([bank]).collect()
@@ -90,24 +79,10 @@ impl Market {
         let usual = [
             ("assets", "bitcoin:BTC,tron:TRX"),
             ("currencies", "USD,EUR"),
-            ("fresh_seconds", "300"),
-            ("jitter_seconds", "0"),
-            ("grace_seconds", "60"),
-            ("refuse_seconds", "86400"),
-            ("providers", "first,second,third,bank"),
-            ("first_url", ""),
-            ("second_url", ""),
-            ("third_url", ""),
-            ("bank_url", ""),
-            ("source_name", ""),
-            ("api_keys", ""),
-            ("rate_limit", ""),
-            ("trusted_proxies", ""),
         ];
-        for (name, value) in usual.iter().chain(settings) {
-            world.set_variable(name, value);
-        }
-        let settings = block_on(Settings::read(&world, &Lines.describe())).unwrap();
+        let upstreams = [&MARKETS[..], &["bank"]].concat();
+        fixture::set(&world, &upstreams, &[&usual, settings].concat());
+        let settings = block_on(Settings::read(&world, &Lines)).unwrap();
         let service = Service::new(world.clone(), Lines, settings, Recorder::new("local"));
         Market {
             world,

@@ -1,9 +1,10 @@
 //! The serving order against a fake world: who fetches, who waits, who gets what.
 
 use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote, Scope,
 };
 use crate::cache::{Served, current};
+use crate::fixture::{self, provider};
 use crate::service::Service;
 use crate::settings::Settings;
 use edge_rates_kit::clock::Clock;
@@ -21,26 +22,15 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+const UPSTREAMS: [&str; 2] = ["first", "second"];
+
 /// Adapters for upstreams whose whole answer is one price of bitcoin.
 #[derive(Debug)]
 struct Plain;
 
 impl Adapters for Plain {
     fn describe(&self) -> Vec<Provider> {
-        ["first", "second"]
-            .map(|id| Provider {
-                id: id.into(),
-                default_base_url: format!("https://{id}.example"),
-                attribution: format!("By {id}"),
-                scope: Scope::Market,
-                quota: Quota {
-                    per_minute: None,
-                    per_minute_with_key: None,
-                    per_month: None,
-                },
-                takes_key: false,
-            })
-            .into()
+        UPSTREAMS.map(|id| provider(id, Scope::Market)).into()
     }
 
     fn request(&self, _: &str, endpoint: &Endpoint, _: &[Pair]) -> Result<Vec<HttpRequest>, Error> {
@@ -68,26 +58,8 @@ impl Adapters for Plain {
 }
 
 fn instance(world: &World) -> Rc<Service<World, Plain>> {
-    let variables = [
-        ("assets", "bitcoin:BTC"),
-        ("currencies", "USD"),
-        ("fresh_seconds", "300"),
-        ("jitter_seconds", "0"),
-        ("grace_seconds", "60"),
-        ("refuse_seconds", "86400"),
-        ("providers", "first,second"),
-        ("first_url", ""),
-        ("second_url", ""),
-        ("source_name", ""),
-        ("api_keys", ""),
-        ("rate_limit", ""),
-        ("trusted_proxies", ""),
-        ("price_mode", "fallback"),
-    ];
-    for (name, value) in variables {
-        world.set_variable(name, value);
-    }
-    let settings = block_on(Settings::read(world, &Plain.describe())).unwrap();
+    fixture::set(world, &UPSTREAMS, &[("price_mode", "fallback")]);
+    let settings = block_on(Settings::read(world, &Plain)).unwrap();
     let recorder = Recorder::new("local");
     Rc::new(Service::new(world.clone(), Plain, settings, recorder))
 }

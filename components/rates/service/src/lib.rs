@@ -17,6 +17,8 @@ mod believing_tests;
 mod cache;
 #[cfg(test)]
 mod cache_tests;
+#[cfg(test)]
+mod fixture;
 mod gate;
 mod lease;
 #[cfg(test)]

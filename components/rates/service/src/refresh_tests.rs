@@ -1,9 +1,10 @@
 //! Refreshes against a fake world: which upstreams are asked for what, and which are left alone.
 
 use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote, Scope,
 };
 use crate::cache::current;
+use crate::fixture::{self, provider};
 use crate::service::Service;
 use crate::settings::Settings;
 use edge_rates_kit::clock::Clock;
@@ -20,6 +21,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::time::Duration;
 
+const UPSTREAMS: [&str; 3] = ["first", "second", "third"];
+
 /// Adapters for upstreams that answer in lines of `asset currency price`. They are asked with the
 /// pairs in the URL.
 #[derive(Debug)]
@@ -27,20 +30,7 @@ struct Lines;
 
 impl Adapters for Lines {
     fn describe(&self) -> Vec<Provider> {
-        ["first", "second", "third"]
-            .map(|id| Provider {
-                id: id.into(),
-                default_base_url: format!("https://{id}.example"),
-                attribution: format!("By {id}"),
-                scope: Scope::Market,
-                quota: Quota {
-                    per_minute: None,
-                    per_minute_with_key: None,
-                    per_month: None,
-                },
-                takes_key: false,
-            })
-            .into()
+        UPSTREAMS.map(|id| provider(id, Scope::Market)).into()
     }
 
     fn request(
@@ -81,26 +71,13 @@ impl Adapters for Lines {
 }
 
 fn instance(world: &World, variables: &[(&str, &str)]) -> Rc<Service<World, Lines>> {
-    let defaults = [
+    let usual = [
         ("assets", "bitcoin:BTC,tron:TRX"),
         ("currencies", "USD,JPY"),
-        ("fresh_seconds", "300"),
-        ("jitter_seconds", "0"),
         ("grace_seconds", "0"),
-        ("refuse_seconds", "86400"),
-        ("providers", "first,second,third"),
-        ("first_url", ""),
-        ("second_url", ""),
-        ("third_url", ""),
-        ("source_name", ""),
-        ("api_keys", ""),
-        ("rate_limit", ""),
-        ("trusted_proxies", ""),
     ];
-    for (name, value) in defaults.iter().chain(variables) {
-        world.set_variable(name, value);
-    }
-    let settings = block_on(Settings::read(world, &Lines.describe())).unwrap();
+    fixture::set(world, &UPSTREAMS, &[&usual, variables].concat());
+    let settings = block_on(Settings::read(world, &Lines)).unwrap();
     let recorder = Recorder::new("local");
     Rc::new(Service::new(world.clone(), Lines, settings, recorder))
 }

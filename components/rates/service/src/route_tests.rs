@@ -1,8 +1,9 @@
 //! What tests of routes share: a service on a fake world, with a board if they give one.
 
 use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Scope,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Scope,
 };
+use crate::fixture::{self, provider};
 use crate::routes;
 use crate::service::Service;
 use crate::settings::Settings;
@@ -23,18 +24,7 @@ pub(crate) struct Silent;
 
 impl Adapters for Silent {
     fn describe(&self) -> Vec<Provider> {
-        vec![Provider {
-            id: "silent".into(),
-            default_base_url: "https://silent.example".into(),
-            attribution: "By nobody".into(),
-            scope: Scope::Market,
-            quota: Quota {
-                per_minute: None,
-                per_minute_with_key: None,
-                per_month: None,
-            },
-            takes_key: false,
-        }]
+        vec![provider("silent", Scope::Market)]
     }
 
     fn request(&self, _: &str, _: &Endpoint, _: &[Pair]) -> Result<Vec<HttpRequest>, Error> {
@@ -65,23 +55,9 @@ pub(crate) fn service(
     quotes: &[Quote],
 ) -> Rc<Service<World, Silent>> {
     let world = World::new();
-    for (name, value) in [
-        ("assets", assets),
-        ("currencies", currencies),
-        ("fresh_seconds", "300"),
-        ("jitter_seconds", "0"),
-        ("grace_seconds", "60"),
-        ("refuse_seconds", "86400"),
-        ("providers", "silent"),
-        ("silent_url", ""),
-        ("source_name", ""),
-        ("api_keys", ""),
-        ("rate_limit", ""),
-        ("trusted_proxies", ""),
-    ] {
-        world.set_variable(name, value);
-    }
-    let settings = block_on(Settings::read(&world, &Silent.describe())).unwrap();
+    let own = [("assets", assets), ("currencies", currencies)];
+    fixture::set(&world, &["silent"], &own);
+    let settings = block_on(Settings::read(&world, &Silent)).unwrap();
     if !quotes.is_empty() {
         let now: Millis = world.now();
         let version = Version::from(now);

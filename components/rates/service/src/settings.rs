@@ -1,6 +1,6 @@
 //! The deployment's settings: Spin variables, parsed once per instance.
 
-use crate::adapters::{Endpoint, Provider, Scope};
+use crate::adapters::{Adapters, Endpoint, Provider, Quota, Scope};
 use crate::admission::Terms;
 use crate::rules;
 use edge_rates_kit::caching::CacheTimes;
@@ -44,13 +44,13 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads all settings; `known` are the upstreams that adapters exist for.
+    /// Reads all settings; the upstreams that can be named are those of `adapters`.
     ///
     /// # Errors
     /// The variable at fault and what would be right.
     pub async fn read<W: Variables>(
         world: &W,
-        known: &[Provider],
+        adapters: &impl Adapters,
     ) -> Result<Settings, VariableError> {
         let assets = world.variable("assets").await?;
         let currencies = world.variable("currencies").await?;
@@ -80,7 +80,7 @@ impl Settings {
             terms,
             policy,
             rules: rules::rules(world).await?,
-            upstreams: upstreams(world, known).await?,
+            upstreams: upstreams(world, adapters).await?,
             source_name: Some(source_name).filter(|name| !name.is_empty()),
         })
     }
@@ -106,18 +106,13 @@ async fn millis<W: Variables>(world: &W, name: &str) -> Result<u64, VariableErro
 async fn limits<W: Variables>(
     world: &W,
     provider: &Provider,
-    has_key: bool,
+    quota: Quota,
 ) -> Result<Limits, VariableError> {
-    let quota = provider.quota;
-    let per_minute = match has_key {
-        true => quota.per_minute_with_key.or(quota.per_minute),
-        false => quota.per_minute,
-    };
+    let per_minute = limit(world, provider, "per_minute").await?;
+    let per_month = limit(world, provider, "per_month").await?;
     Ok(Limits {
-        per_minute: limit(world, provider, "per_minute").await?.or(per_minute),
-        per_month: limit(world, provider, "per_month")
-            .await?
-            .or(quota.per_month),
+        per_minute: per_minute.or(quota.per_minute),
+        per_month: per_month.or(quota.per_month),
     })
 }
 
@@ -142,8 +137,9 @@ async fn limit<W: Variables>(
 
 async fn upstreams<W: Variables>(
     world: &W,
-    known: &[Provider],
+    adapters: &impl Adapters,
 ) -> Result<Vec<Upstream>, VariableError> {
+    let known = adapters.describe();
     let order = world.variable("providers").await?;
     let mut upstreams: Vec<Upstream> = Vec::new();
     for id in order.split(',').map(str::trim).filter(|id| !id.is_empty()) {
@@ -160,7 +156,7 @@ async fn upstreams<W: Variables>(
         let endpoint = endpoint(world, provider).await?;
         upstreams.push(Upstream {
             id: id.to_owned(),
-            limits: limits(world, provider, endpoint.api_key.is_some()).await?,
+            limits: limits(world, provider, adapters.quota(id, &endpoint)).await?,
             endpoint,
             scope: provider.scope,
             attribution: provider.attribution.clone(),

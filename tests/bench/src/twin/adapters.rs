@@ -1,7 +1,7 @@
 //! Adapters that only say which upstreams there are: the twin never asks one.
 
 use edge_rates_service::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote, Scope,
+    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quote, Scope,
 };
 
 /// The names that the settings may use.
@@ -27,11 +27,6 @@ impl Adapters for DescribedOnly {
                 default_base_url: format!("https://{id}.invalid"),
                 attribution: format!("Data provided by {id}"),
                 scope: Scope::Market,
-                quota: Quota {
-                    per_minute: None,
-                    per_minute_with_key: None,
-                    per_month: None,
-                },
                 takes_key: false,
             })
             .collect()

@@ -19,7 +19,6 @@ use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request;
 use edge_rates_kit::serving::{self, Routed, beside_reading};
 use edge_rates_kit::variables::Variables as _;
-use edge_rates_service::adapters::Adapters as _;
 use edge_rates_service::{Service, Settings, routes};
 use futures::StreamExt as _;
 use http::{HeaderName, HeaderValue};
@@ -42,7 +41,7 @@ type Shared = SendWrapper<Rc<OfThread>>;
 
 /// Serves the connections of one thread.
 pub(super) async fn serve(world: World, listener: TcpListener) -> Result<()> {
-    let settings = Settings::read(&world, &DescribedOnly.describe()).await?;
+    let settings = Settings::read(&world, &DescribedOnly).await?;
     let recorder = Recorder::new(&world.variable("replica").await?);
     let service = Service::new(world.clone(), DescribedOnly, settings, Rc::clone(&recorder));
     let shared: Shared = SendWrapper::new(Rc::new(OfThread {

@@ -28,12 +28,15 @@ impl Adapter for Binance {
             default_base_url: "https://data-api.binance.vision",
             attribution: "Data provided by Binance",
             scope: Scope::Market,
-            // A weight of 6,000 a minute and address; the call weighs 4.
-            quota: Quota {
-                per_minute: Some(1_500),
-                ..Quota::default()
-            },
             takes_key: false,
+        }
+    }
+
+    fn quota(&self, _: &Endpoint) -> Quota {
+        // A weight of 6,000 a minute and address; the call weighs 4.
+        Quota {
+            per_minute: Some(1_500),
+            ..Quota::default()
         }
     }
 

@@ -25,12 +25,15 @@ impl Adapter for Bitpin {
             default_base_url: "https://api.bitpin.ir",
             attribution: "Data provided by Bitpin",
             scope: Scope::Market,
-            // What its users report; it promises nothing itself.
-            quota: Quota {
-                per_minute: Some(80),
-                ..Quota::default()
-            },
             takes_key: false,
+        }
+    }
+
+    fn quota(&self, _: &Endpoint) -> Quota {
+        // What its users report; it promises nothing itself.
+        Quota {
+            per_minute: Some(80),
+            ..Quota::default()
         }
     }
 

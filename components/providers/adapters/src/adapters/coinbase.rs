@@ -10,7 +10,7 @@ use crate::gathered::{Beside, Gathered};
 use crate::json::{self, List, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::tickers;
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response, Scope};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response, Scope};
 
 const ID: &str = "coinbase";
 
@@ -36,7 +36,6 @@ impl Adapter for Coinbase {
             attribution: "Data provided by Coinbase",
             scope: Scope::Market,
             // Keyed apps get 10,000 calls an hour; nothing is promised without a key.
-            quota: Quota::default(),
             takes_key: false,
         }
     }

@@ -33,13 +33,22 @@ impl Adapter for CoinGecko {
             default_base_url: PUBLIC_URL,
             attribution: "Data provided by CoinGecko",
             scope: Scope::Market,
-            // Below what it allows, for failed calls count too and others may share the key.
-            quota: Quota {
-                per_minute: Some(8),
-                per_minute_with_key: Some(60),
-                per_month: Some(9_500),
-            },
             takes_key: true,
+        }
+    }
+
+    /// Below what it allows, for failed calls count too and others may share the key. Of paid
+    /// plans it is the smallest that counts: 250 calls a minute and 100,000 a month.
+    fn quota(&self, endpoint: &Endpoint) -> Quota {
+        let (per_minute, per_month) = match Access::of(endpoint) {
+            Ok(Access { is_pro: true, .. }) => (200, 95_000),
+            Ok(Access { key: Some(_), .. }) => (60, 9_500),
+            // Nothing is asked with settings that can't work.
+            Ok(Access { key: None, .. }) | Err(_) => (8, 9_500),
+        };
+        Quota {
+            per_minute: Some(per_minute),
+            per_month: Some(per_month),
         }
     }
 
@@ -95,6 +104,7 @@ impl Adapter for CoinGecko {
 /// Where to ask, and with which key.
 struct Access<'a> {
     base: Base,
+    is_pro: bool,
     key: Option<(&'static str, &'a str)>,
 }
 
@@ -127,6 +137,7 @@ impl<'a> Access<'a> {
         };
         Ok(Self {
             base,
+            is_pro,
             key: key.map(|key| (header, key)),
         })
     }
@@ -369,6 +380,29 @@ mod tests {
             );
             let wanted = (header.to_owned(), "CG-key".to_owned());
             assert!(request.headers.contains(&wanted), "{plan} {base_url}");
+        }
+    }
+
+    #[test]
+    fn each_plan_has_its_own_quota() {
+        let quota = |endpoint: Endpoint| {
+            let quota = CoinGecko.quota(&endpoint);
+            (quota.per_minute, quota.per_month)
+        };
+        let (keyless, demo, paid) = ((8, 9_500), (60, 9_500), (200, 95_000));
+        for (endpoint, (per_minute, per_month)) in [
+            (endpoint(PUBLIC_URL, None), keyless),
+            (endpoint(PUBLIC_URL, Some("CG-1")), demo),
+            (with_plan("demo", PUBLIC_URL, Some("CG-1")), demo),
+            (with_plan("pro", PUBLIC_URL, Some("CG-1")), paid),
+            // Without a plan the host tells.
+            (endpoint(PAID_URL, Some("CG-1")), paid),
+            // What can't work asks nothing.
+            (with_plan("pro", PUBLIC_URL, None), keyless),
+            (with_plan("best", PUBLIC_URL, Some("CG-1")), keyless),
+        ] {
+            let expected = (Some(per_minute), Some(per_month));
+            assert_eq!(quota(endpoint.clone()), expected, "{endpoint:?}");
         }
     }
 

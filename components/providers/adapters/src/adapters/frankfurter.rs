@@ -14,7 +14,7 @@ use crate::excerpt::excerpt;
 use crate::gathered::{Beside, Gathered};
 use crate::json::{self, Object};
 use crate::refusal::{Complaint, refusal};
-use crate::upstream::{Endpoint, Error, Pair, Provider, Quota, Quote, Request, Response, Scope};
+use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response, Scope};
 
 const ID: &str = "frankfurter";
 
@@ -35,7 +35,6 @@ impl Adapter for Frankfurter {
             default_base_url: "https://api.frankfurter.dev",
             attribution: "Reference rates of the European Central Bank, provided by Frankfurter",
             scope: Scope::Currencies,
-            quota: Quota::default(),
             takes_key: false,
         }
     }

@@ -38,12 +38,15 @@ impl Adapter for Kraken {
             default_base_url: "https://api.kraken.com",
             attribution: "Data provided by Kraken",
             scope: Scope::Market,
-            // About one call a second and address.
-            quota: Quota {
-                per_minute: Some(60),
-                ..Quota::default()
-            },
             takes_key: false,
+        }
+    }
+
+    fn quota(&self, _: &Endpoint) -> Quota {
+        // About one call a second and address.
+        Quota {
+            per_minute: Some(60),
+            ..Quota::default()
         }
     }
 

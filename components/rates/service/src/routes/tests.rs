@@ -1,9 +1,8 @@
 //! The routes on a fake world whose store holds a board, without HTTP in between.
 
-use crate::adapters::{
-    Adapters, Endpoint, Error, HttpRequest, HttpResponse, Pair, Provider, Quota, Quote as FromWit,
-    Scope,
-};
+use crate::fixture;
+use crate::route_tests::Silent;
+pub(super) use crate::route_tests::quote;
 use crate::service::Service;
 use crate::settings::Settings;
 use edge_rates_kit::answer::Answer;
@@ -11,44 +10,15 @@ use edge_rates_kit::clock::Clock;
 use edge_rates_kit::fake::{World, incoming_to};
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::stored;
-use edge_rates_quotes::{Board, Currency, Method, Millis, Policy, Price, Quote, Told};
+use edge_rates_quotes::{Board, Method, Millis, Policy, Price, Quote, Told};
 use futures::executor::block_on;
 use serde_json::Value;
 use std::rc::Rc;
 
-/// An upstream that is never asked: every board here is fresh.
-#[derive(Debug)]
-struct Unasked;
-
-impl Adapters for Unasked {
-    fn describe(&self) -> Vec<Provider> {
-        vec![Provider {
-            id: "unasked".into(),
-            default_base_url: "https://unasked.example".into(),
-            attribution: "Nobody".into(),
-            scope: Scope::Market,
-            quota: Quota {
-                per_minute: None,
-                per_minute_with_key: None,
-                per_month: None,
-            },
-            takes_key: false,
-        }]
-    }
-
-    fn request(&self, _: &str, _: &Endpoint, _: &[Pair]) -> Result<Vec<HttpRequest>, Error> {
-        panic!("the board is fresh")
-    }
-
-    fn parse(&self, _: &str, _: &[Pair], _: &HttpResponse) -> Result<Vec<FromWit>, Error> {
-        panic!("nothing was asked")
-    }
-}
-
 /// The rates service with a board.
 pub(super) struct Rates {
     world: World,
-    service: Rc<Service<World, Unasked>>,
+    service: Rc<Service<World, Silent>>,
 }
 
 impl Rates {
@@ -62,10 +32,12 @@ impl Rates {
         };
         quotes.insert(0, identity);
         let world = World::new();
-        for (name, value) in DEFAULTS {
-            world.set_variable(name, value);
-        }
-        let settings = block_on(Settings::read(&world, &Unasked.describe())).unwrap();
+        let served = [
+            ("assets", "bitcoin:BTC,ethereum:ETH,tether:USDT"),
+            ("currencies", "USD,EUR,BTC"),
+        ];
+        fixture::set(&world, &["silent"], &served);
+        let settings = block_on(Settings::read(&world, &Silent)).unwrap();
         let recorder = Recorder::new("local");
         let now = world.now();
         let board = Board::new(now.into(), now, "kraken", "Prices by Kraken", quotes);
@@ -73,7 +45,7 @@ impl Rates {
         let policy = Policy::new(300_000, 0, 60_000, 86_400_000).unwrap();
         let head = policy.head(board.version, now, 10, "kraken", 0);
         block_on(stored::put(&world, &head, &board)).unwrap();
-        let service = Rc::new(Service::new(world.clone(), Unasked, settings, recorder));
+        let service = Rc::new(Service::new(world.clone(), Silent, settings, recorder));
         Rates { world, service }
     }
 
@@ -110,26 +82,6 @@ impl Rates {
         assert_eq!(problem["parameter"], parameter, "{target}: {problem}");
         problem["detail"].as_str().unwrap().to_owned()
     }
-}
-
-const DEFAULTS: &[(&str, &str)] = &[
-    ("assets", "bitcoin:BTC,ethereum:ETH,tether:USDT"),
-    ("currencies", "USD,EUR,BTC"),
-    ("fresh_seconds", "300"),
-    ("jitter_seconds", "0"),
-    ("grace_seconds", "60"),
-    ("refuse_seconds", "86400"),
-    ("providers", "unasked"),
-    ("unasked_url", ""),
-    ("source_name", ""),
-    ("api_keys", ""),
-    ("rate_limit", ""),
-    ("trusted_proxies", ""),
-];
-
-pub(super) fn quote(asset: &str, currency: &str, price: &str) -> Quote {
-    let currency = Currency::parse(currency).unwrap();
-    Quote::new(asset, currency, Price::parse(price).unwrap())
 }
 
 fn text(answer: &Answer) -> String {
