@@ -45,6 +45,10 @@ pub enum OutboundError {
     /// The host's allow-list does not have this address.
     #[error("the host refuses this address: add it to allowed_outbound_hosts in spin.toml")]
     Refused,
+    /// The other side does not prove by a certificate that it is who it should be, or speaks no
+    /// TLS that is good enough. The host's log says more.
+    #[error("no TLS that can be trusted: {0}")]
+    Untrusted(String),
     /// No connection, or it broke.
     #[error("no connection: {0}")]
     Connection(String),

@@ -437,6 +437,9 @@ fn refusal(code: ErrorCode) -> OutboundError {
         ErrorCode::HttpRequestUriInvalid
         | ErrorCode::HttpRequestMethodInvalid
         | ErrorCode::HttpRequestHeaderSize(_) => OutboundError::Invalid(code.to_string()),
+        ErrorCode::TlsCertificateError
+        | ErrorCode::TlsProtocolError
+        | ErrorCode::TlsAlertReceived(_) => OutboundError::Untrusted(code.to_string()),
         other => OutboundError::Connection(other.to_string()),
     }
 }

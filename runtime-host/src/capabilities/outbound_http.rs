@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use http::uri::Authority;
 use http::{HeaderName, Request, Response};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
@@ -189,6 +190,18 @@ fn say_refused(component: &LoadedComponent, refusal: &Refusal) {
     );
 }
 
+/// Tells the same people why there is no TLS: the guest learns only that there is none.
+fn say_untrusted(component: &LoadedComponent, asked: Option<&Authority>, reason: &std::io::Error) {
+    let text = format!(
+        "no TLS with {}: {reason}; if an authority of your own has signed its certificate, add \
+         that authority's to the file that {} names",
+        asked.map_or("an unnamed host", Authority::as_str),
+        runtime_host_trust::FILE_VARIABLE,
+    );
+    tracing::warn!("{text}");
+    component.output.say(&component.id, Stream::Stderr, text);
+}
+
 enum Destination {
     Network(HttpClient),
     Component(Arc<Core>, usize, u8),
@@ -220,13 +233,18 @@ async fn over_network(
     request: Request<WasiBody>,
     times: Times,
 ) -> Result<Response<WasiBody>, Error> {
+    let asked = request.uri().authority().cloned();
     let sent = CONNECT_TIMEOUT.scope(times.connect, client.request(request));
     let response = match timeout(times.connect + times.first_byte, sent).await {
         Err(_) => return Err(Error::ConnectionReadTimeout),
         Ok(Ok(response)) => response,
         Ok(Err(error)) => {
-            if let Some(refusal) = refusal_in(&error) {
-                say_refused(component, refusal);
+            match connect_failure(&error) {
+                Some(ConnectFailure::Refused(refusal)) => say_refused(component, refusal),
+                Some(ConnectFailure::Untrusted(reason)) => {
+                    say_untrusted(component, asked.as_ref(), reason);
+                }
+                _ => {}
             }
             return Err(upstream::of_client(&error));
         }
@@ -234,11 +252,11 @@ async fn over_network(
     Ok(response.map(|body| UpstreamBody::new(body, times.between_bytes).boxed_unsync()))
 }
 
-fn refusal_in(error: &hyper_util::client::legacy::Error) -> Option<&Refusal> {
+fn connect_failure(error: &hyper_util::client::legacy::Error) -> Option<&ConnectFailure> {
     let mut cause = error.source();
     while let Some(error) = cause {
-        if let Some(ConnectFailure::Refused(refusal)) = error.downcast_ref() {
-            return Some(refusal);
+        if let Some(failure) = error.downcast_ref() {
+            return Some(failure);
         }
         cause = error.source();
     }

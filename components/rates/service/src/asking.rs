@@ -419,6 +419,7 @@ fn refused(error: Error, status: Option<u16>) -> Refusal {
 fn unreachable_upstream(error: OutboundError) -> Refusal {
     let outcome = match error {
         OutboundError::Timeout => "timeout",
+        OutboundError::Untrusted(_) => "tls",
         OutboundError::Connection(_) => "connection",
         OutboundError::Refused => "not_allowed",
         OutboundError::TooLarge(_) => "too_large",

@@ -2,14 +2,12 @@
 //! server answers. Everything together has to be done within [`PATIENCE`].
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, ConnectionAddr, IntoConnectionInfo, RedisConnectionInfo, cmd};
 use runtime_host_manifest::RedisUrl;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -61,12 +59,13 @@ impl Entrance {
                 let host = host.trim_start_matches('[').trim_end_matches(']');
                 let name = ServerName::try_from(host.to_owned())
                     .map_err(|error| unusable(error.to_string()))?;
-                let connector = tls().map_err(|error| unusable(error.to_string()))?;
+                let config = runtime_host_trust::client_config();
+                let config = config.map_err(|error| unusable(error.to_string()))?;
                 // The library is built without TLS; it gets a connection that has it.
                 plain
                     .set_scheme("redis")
                     .map_err(|()| unusable("it cannot be used with TLS".to_owned()))?;
-                Some((connector, name))
+                Some((TlsConnector::from(config), name))
             }
             _ => None,
         };
@@ -134,16 +133,4 @@ impl Entrance {
         answered.map_err(ConnectFailure::Refused)?;
         Ok((connection, driver))
     }
-}
-
-fn tls() -> Result<TlsConnector, rustls::Error> {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config).into())
 }

@@ -20,7 +20,7 @@ use crate::variables::USUAL_PREFIX;
 const NOT_BUILT_IN: [(&str, &str); 6] = [
     (
         "client_tls",
-        "remove it: the web's root certificates are trusted",
+        "remove it: public authorities are trusted, and those in the file that SSL_CERT_FILE names",
     ),
     ("llm_compute", "remove it, and call a model over HTTP"),
     ("outbound_mqtt", "remove it: components can't use MQTT here"),

@@ -5,7 +5,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use hyper_util::rt::TokioIo;
 use runtime_host_manifest::{
     AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason, Verdict,
 };
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task_local;
 use tokio::time::timeout;
@@ -48,20 +47,6 @@ task_local! {
 /// Connections without a time of their own are given up after this.
 const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-static TLS: LazyLock<Option<Arc<ClientConfig>>> = LazyLock::new(|| {
-    let roots = RootCertStore {
-        roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .inspect_err(|error| tracing::error!("no TLS for outbound requests: {error}"))
-        .ok()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Some(Arc::new(config))
-});
-
 /// Connects to what one component may reach, with TLS for `https`, within the time that the
 /// request gives.
 #[derive(Clone)]
@@ -78,7 +63,10 @@ impl Connector {
             allowed,
             blocked,
         };
-        Some(Self(HttpsConnector::from((tcp, TLS.clone()?))))
+        let config = runtime_host_trust::client_config()
+            .inspect_err(|error| tracing::error!("no TLS for outbound requests: {error}"))
+            .ok()?;
+        Some(Self(HttpsConnector::from((tcp, config))))
     }
 }
 
