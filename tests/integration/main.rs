@@ -66,6 +66,7 @@ mod single_flight;
 mod smoke_test;
 mod start_up_errors;
 mod stream;
+mod tls;
 mod upstream_calls;
 mod upstreams;
 mod wasi_generations;

@@ -23,6 +23,7 @@ const STEP: Duration = Duration::from_millis(5);
 pub struct RedisServer {
     folder: TempDir,
     address: SocketAddr,
+    is_tls: bool,
     arguments: Vec<String>,
     process: Option<Child>,
 }
@@ -61,10 +62,26 @@ impl RedisServer {
     /// # Errors
     /// The same.
     pub fn start_with(arguments: &[&str]) -> Result<Self, RedisServerError> {
+        Self::start_speaking(false, arguments)
+    }
+
+    /// Starts a server that speaks nothing but TLS, with these files in PEM.
+    ///
+    /// # Errors
+    /// The same.
+    pub fn start_with_tls(certificate: &Path, key: &Path) -> Result<Self, RedisServerError> {
+        let (certificate, key) = (certificate.to_string_lossy(), key.to_string_lossy());
+        let files = ["--tls-cert-file", &certificate, "--tls-key-file", &key];
+        let clients = ["--tls-auth-clients", "no"];
+        Self::start_speaking(true, &[&files[..], &clients].concat())
+    }
+
+    fn start_speaking(is_tls: bool, arguments: &[&str]) -> Result<Self, RedisServerError> {
         let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut server = Self {
             folder: TempDir::new()?,
             address: free.local_addr()?,
+            is_tls,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             process: None,
         };
@@ -81,8 +98,13 @@ impl RedisServer {
     pub fn start_again(&mut self) -> Result<(), RedisServerError> {
         self.kill()?;
         let port = self.address.port().to_string();
+        let ports: &[&str] = match self.is_tls {
+            true => &["--port", "0", "--tls-port", &port],
+            false => &["--port", &port],
+        };
         let started = Command::new("redis-server")
-            .args(["--port", &port, "--bind", "127.0.0.1", "--save", ""])
+            .args(ports)
+            .args(["--bind", "127.0.0.1", "--save", ""])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--dir"])
             .arg(self.folder.path())
             .args(&self.arguments)
@@ -145,9 +167,10 @@ impl RedisServer {
         self.address
     }
 
-    /// `redis://127.0.0.1:<port>`
+    /// `redis://127.0.0.1:<port>`, or `rediss://…` with TLS.
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address)
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        format!("{scheme}://{}", self.address)
     }
 
     /// The folder with its data, where it also runs.
