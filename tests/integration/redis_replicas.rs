@@ -57,6 +57,37 @@ async fn what_one_replica_fetched_the_other_serves() {
 }
 
 #[tokio::test]
+async fn a_replica_with_another_key_asks_at_once_where_the_old_key_was_refused() {
+    let redis = RedisServer::start().unwrap();
+    let key = |key| [("providers", "coingecko"), ("coingecko_api_key", key)];
+    let old = App::on(&runtime_config(&redis), &key("CG-old")).await;
+    old.market.fail(Provider::CoinGecko, Fault::Unauthorised);
+    old.get("/v1/rates/BTC/USD").await.expect_unavailable();
+    old.market.heal_all();
+    old.advance(Duration::from_secs(30));
+    let held_off = old.get("/v1/rates/BTC/USD").await.expect_unavailable();
+    assert_eq!(held_off.header("retry-after"), "870");
+    assert_eq!(old.market.calls(Provider::CoinGecko), 1);
+
+    let new = old.beside(&key("CG-new")).await;
+    new.get("/v1/rates/BTC/USD").await.expect_status(200);
+    assert_eq!(old.market.calls(Provider::CoinGecko), 2);
+    old.until("the other serves the board too", async || {
+        old.get("/v1/rates/BTC/USD").await.status == 200
+    })
+    .await;
+    let providers = new.get("/v1/providers").await.json();
+    assert_eq!(providers["providers"][0]["circuit"]["state"], "closed");
+    // The keys are nowhere in the store.
+    let (stores, label) = (new.host.stores(), "default".parse().unwrap());
+    for key in stores.keys(&label).await.unwrap() {
+        let value = stores.get(&label, &key).await.unwrap().unwrap_or_default();
+        let value = String::from_utf8_lossy(&value).into_owned();
+        assert!(!value.contains("CG-"), "{key}: {value}");
+    }
+}
+
+#[tokio::test]
 async fn first_requests_to_both_replicas_make_one_upstream_call() {
     let Replicas { first, second, .. } = &Replicas::start().await;
     let slow = Fault::Delay(Duration::from_millis(500));

@@ -103,7 +103,7 @@ fn upstream(failure: Option<&Failure>) -> Value {
 fn not_closed(circuits: &[(String, Open)], now: Millis) -> Value {
     let not_closed = circuits.iter().map(|(provider, open)| {
         let circuit = json!({
-            "state": stage(Some(open), now).as_str(),
+            "state": stage(Some(open), None, now).as_str(),
             "reason": open.reason.as_str(),
             "until": rfc3339(open.until),
         });
@@ -140,7 +140,7 @@ mod tests {
     use super::*;
     use edge_rates_kit::fake::World;
     use edge_rates_quotes::Policy;
-    use edge_rates_quotes::breaker::Reason;
+    use edge_rates_quotes::breaker::{Fingerprint, Reason};
     use edge_rates_quotes::stored::{FAILURE_KEY, HEAD_KEY};
     use futures::executor::block_on;
 
@@ -242,6 +242,7 @@ mod tests {
             status: None,
             provider: "kraken".into(),
             outcome: "timeout".into(),
+            asked_with: Fingerprint(7),
         };
         block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
         assert_eq!(block_on(ready(&world)).status(), 200);
@@ -263,6 +264,7 @@ mod tests {
             status: None,
             provider: "kraken".into(),
             outcome: "timeout".into(),
+            asked_with: Fingerprint(7),
         };
         block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
         world.advance(Duration::from_secs(1));
@@ -291,6 +293,7 @@ mod tests {
             until: world.now().saturating_add(60_000),
             reason: Reason::RateLimited,
             status: Some(429),
+            asked_with: Fingerprint(7),
         };
         block_on(world.set("c/coingecko", &open.encode())).unwrap();
         let body = body(&block_on(health(&world)));

@@ -24,6 +24,7 @@ pub mod clock;
 pub mod coding;
 #[cfg(any(test, feature = "fake"))]
 pub mod fake;
+pub mod fingerprint;
 pub mod log;
 pub mod outbound;
 pub mod problem;

@@ -89,7 +89,7 @@ pub(crate) async fn upstreams<W: Store + Clock>(world: &W) -> Result<Vec<Upstrea
             }
         }
         upstreams.push(Upstream {
-            stage: stage(open.as_ref(), now),
+            stage: stage(open.as_ref(), None, now),
             left,
             id,
         });
@@ -103,7 +103,7 @@ mod tests {
     use edge_rates_kit::fake::World;
     use edge_rates_kit::recorder::Recorder;
     use edge_rates_kit::series::{HTTP_DURATION, HTTP_REQUESTS};
-    use edge_rates_quotes::breaker::{Open, Reason};
+    use edge_rates_quotes::breaker::{Fingerprint, Open, Reason};
     use edge_rates_quotes::standing::Standing;
     use futures::executor::block_on;
     use std::time::Duration;
@@ -161,6 +161,7 @@ mod tests {
             until: world.now().saturating_add(60_000),
             reason: Reason::RateLimited,
             status: Some(429),
+            asked_with: Fingerprint(7),
         };
         block_on(world.set("c/coingecko", &open.encode())).unwrap();
         let minute = Window::of(Span::Minute, world.now()).key("coingecko");

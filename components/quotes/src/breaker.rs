@@ -2,8 +2,13 @@
 //!
 //! A state machine without a clock or a store. The state is kept in the store, so that all
 //! replicas share it; nothing stored means closed, so an upstream that is well costs nothing.
+//!
+//! A circuit is about an upstream as it was asked: at an address, with a key. Whoever has another
+//! key may try it at once.
 
 use crate::millis::Millis;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Failures are counted in windows of this length.
 pub const WINDOW_MS: u64 = 30_000;
@@ -29,7 +34,18 @@ const LEGAL_MS: u64 = 24 * 60 * 60_000;
 const FARTHEST_AHEAD_MS: u64 = 2 * 60_000;
 
 /// First word of the stored form. Another form gets another word.
-const FORM: &str = "1";
+const FORM: &str = "2";
+
+/// What an upstream is asked with, such as address, plan and key, without telling any of it: equal
+/// for equal ones, and most likely different for others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Fingerprint(pub u32);
+
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:08x}", self.0)
+    }
+}
 
 /// How asking an upstream ended, as far as the circuit goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +107,8 @@ pub struct Open {
     pub reason: Reason,
     /// HTTP status of the answer that opened it, where there was one.
     pub status: Option<u16>,
+    /// What the upstream was asked with.
+    pub asked_with: Fingerprint,
 }
 
 /// What may be done with an upstream.
@@ -126,31 +144,45 @@ pub enum Change {
     Open(Open),
 }
 
-/// What may be done at `now` with an upstream whose circuit is in this state; None is closed.
-pub fn stage(state: Option<&Open>, now: Millis) -> Stage {
+/// What may be done at `now` with an upstream whose circuit is in this state; None is closed. It
+/// would be asked `with` that; None is whoever does not know.
+pub fn stage(state: Option<&Open>, with: Option<Fingerprint>, now: Millis) -> Stage {
     match state {
         None => Stage::Closed,
+        Some(open) if with.is_some_and(|with| with != open.asked_with) => Stage::HalfOpen,
         Some(open) if now < open.until && !open.is_from_afar(now) => Stage::Open,
         Some(_) => Stage::HalfOpen,
     }
 }
 
-/// What becomes of a circuit in this state when asking ended in `outcome` at `now`. `failures`
-/// counts those of this window and the one before, this one included; `status` is that of the
-/// answer.
-pub fn after(
-    state: Option<&Open>,
-    outcome: Outcome,
-    failures: u64,
-    status: Option<u16>,
-    now: Millis,
-) -> Change {
+/// How asking an upstream ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending {
+    /// As far as the circuit goes.
+    pub outcome: Outcome,
+    /// How many failures there were in this window and the one before, this one included.
+    pub failures: u64,
+    /// HTTP status of the answer, where there was one.
+    pub status: Option<u16>,
+    /// What the upstream was asked with.
+    pub asked_with: Fingerprint,
+}
+
+/// What becomes of a circuit in this state when asking ended so at `now`.
+pub fn after(state: Option<&Open>, ending: &Ending, now: Millis) -> Change {
+    let Ending {
+        outcome,
+        failures,
+        status,
+        asked_with,
+    } = *ending;
     let open = |lasts_ms: u64, reason| {
         Change::Open(Open {
             since: now,
             until: now.saturating_add(lasts_ms),
             reason,
             status,
+            asked_with,
         })
     };
     match (outcome, state) {
@@ -167,8 +199,15 @@ pub fn after(
         (Outcome::Legal, _) => open(LEGAL_MS, Reason::Legal),
         (Outcome::Failure, Some(before)) => {
             let (least, most) = FAILURES_MS;
-            let doubled = before.lasts_ms().saturating_mul(2).clamp(least, most);
-            open(doubled, Reason::Failures)
+            let lasted_ms = match before.asked_with == asked_with {
+                true => before.lasts_ms(),
+                // Another address or key is another story.
+                false => 0,
+            };
+            open(
+                lasted_ms.saturating_mul(2).clamp(least, most),
+                Reason::Failures,
+            )
         }
         (Outcome::Failure, None) if failures >= THRESHOLD => open(FAILURES_MS.0, Reason::Failures),
         (Outcome::Failure, None) => Change::Keep,
@@ -191,9 +230,10 @@ impl Open {
             until: Millis(until),
             reason,
             status,
+            asked_with,
         } = self;
-        let status = status.unwrap_or(0);
-        format!("{FORM} {since} {until} {} {status}", reason.as_str()).into_bytes()
+        let (reason, status) = (reason.as_str(), status.unwrap_or(0));
+        format!("{FORM} {since} {until} {reason} {status} {asked_with}").into_bytes()
     }
 
     /// Reads the stored form; None for anything else, which is as good as closed.
@@ -204,6 +244,7 @@ impl Open {
         let until = words.next()?.parse().ok()?;
         let reason = words.next()?;
         let status = words.next()?.parse().ok()?;
+        let asked_with = u32::from_str_radix(words.next()?, 16).ok()?;
         let reason = Reason::ALL
             .into_iter()
             .find(|known| known.as_str() == reason)?;
@@ -212,6 +253,7 @@ impl Open {
             until: Millis(until),
             reason,
             status: Some(status).filter(|status| *status != 0),
+            asked_with: Fingerprint(asked_with),
         };
         let is_possible = words.next().is_none() && since <= until && open.lasts_ms() <= LEGAL_MS;
         is_possible.then_some(open)
@@ -238,11 +280,12 @@ pub fn failure_keys(provider: &str, now: Millis) -> (String, String) {
 }
 
 /// The counter that elects who probes a half-open circuit: whoever increments it to 1. There is
-/// one more each [`PROBE_MS`], in case that a prober died.
+/// one more each [`PROBE_MS`], in case that a prober died. They are counted from when the circuit
+/// was opened, for whoever has another key need not wait until its time is over.
 pub fn probe_key(provider: &str, open: &Open, now: Millis) -> String {
-    let Millis(until) = open.until;
-    let attempt = now.since(open.until) / PROBE_MS;
-    format!("{PROBE_PREFIX}{provider}/{until}/{attempt}")
+    let Millis(since) = open.since;
+    let attempt = now.since(open.since) / PROBE_MS;
+    format!("{PROBE_PREFIX}{provider}/{since}/{attempt}")
 }
 
 /// Whether a counter of failures or probes is of no use any more at `now`, or never was.
@@ -255,10 +298,10 @@ pub fn is_past(key: &str, now: Millis) -> bool {
     }
     if let Some(rest) = key.strip_prefix(PROBE_PREFIX) {
         let mut parts = rest.split('/').skip(1);
-        let (until, attempt) = (number(parts.next()), number(parts.next()));
-        return until.zip(attempt).is_none_or(|(until, attempt)| {
+        let (since, attempt) = (number(parts.next()), number(parts.next()));
+        return since.zip(attempt).is_none_or(|(since, attempt)| {
             let end = attempt.saturating_add(2).saturating_mul(PROBE_MS);
-            now > Millis(until).saturating_add(end)
+            now > Millis(since).saturating_add(end)
         });
     }
     false
@@ -271,6 +314,18 @@ mod tests {
 
     const NOW: Millis = Millis(1_795_225_200_000);
 
+    const KEY: Fingerprint = Fingerprint(7);
+    const OTHER_KEY: Fingerprint = Fingerprint(8);
+
+    fn ended(outcome: Outcome, failures: u64) -> Ending {
+        Ending {
+            outcome,
+            failures,
+            status: Some(429),
+            asked_with: KEY,
+        }
+    }
+
     fn opened(change: Change) -> Open {
         match change {
             Change::Open(open) => open,
@@ -279,18 +334,16 @@ mod tests {
     }
 
     fn seconds_after(outcome: Outcome) -> u64 {
-        opened(after(None, outcome, 1, Some(429), NOW)).lasts_ms() / 1000
+        opened(after(None, &ended(outcome, 1), NOW)).lasts_ms() / 1000
     }
 
     #[test]
     fn the_fifth_failure_opens_the_circuit() {
         for failures in 1..THRESHOLD {
-            assert_eq!(
-                after(None, Outcome::Failure, failures, None, NOW),
-                Change::Keep
-            );
+            let change = after(None, &ended(Outcome::Failure, failures), NOW);
+            assert_eq!(change, Change::Keep);
         }
-        let open = opened(after(None, Outcome::Failure, THRESHOLD, None, NOW));
+        let open = opened(after(None, &ended(Outcome::Failure, THRESHOLD), NOW));
         assert_eq!(open.lasts_ms(), 30_000);
         assert_eq!(open.reason, Reason::Failures);
     }
@@ -307,42 +360,60 @@ mod tests {
 
     #[test]
     fn an_answer_that_refuses_the_question_does_not_count() {
-        assert_eq!(
-            after(None, Outcome::Answered, 99, Some(404), NOW),
-            Change::Keep
-        );
+        let change = after(None, &ended(Outcome::Answered, 99), NOW);
+        assert_eq!(change, Change::Keep);
     }
 
     #[test]
     fn it_is_open_then_half_open_and_a_good_probe_closes_it() {
-        let open = opened(after(None, Outcome::Failure, THRESHOLD, None, NOW));
-        assert_eq!(stage(Some(&open), NOW), Stage::Open);
-        assert_eq!(stage(Some(&open), NOW.saturating_add(29_999)), Stage::Open);
+        let open = opened(after(None, &ended(Outcome::Failure, THRESHOLD), NOW));
+        let stage_after = |ms| stage(Some(&open), Some(KEY), NOW.saturating_add(ms));
+        assert_eq!(stage_after(0), Stage::Open);
+        assert_eq!(stage_after(29_999), Stage::Open);
+        assert_eq!(stage_after(30_000), Stage::HalfOpen);
         let later = NOW.saturating_add(30_000);
-        assert_eq!(stage(Some(&open), later), Stage::HalfOpen);
-        assert_eq!(
-            after(Some(&open), Outcome::Success, 0, Some(200), later),
-            Change::Close
-        );
-        assert_eq!(stage(None, later), Stage::Closed);
+        let change = after(Some(&open), &ended(Outcome::Success, 0), later);
+        assert_eq!(change, Change::Close);
+        assert_eq!(stage(None, Some(KEY), later), Stage::Closed);
+    }
+
+    #[test]
+    fn whoever_asks_with_something_else_may_try_at_once() {
+        let open = opened(after(None, &ended(Outcome::Unauthorised, 1), NOW));
+        assert_eq!(stage(Some(&open), Some(KEY), NOW), Stage::Open);
+        assert_eq!(stage(Some(&open), Some(OTHER_KEY), NOW), Stage::HalfOpen);
+        // Who does not know what is asked with goes by the time alone.
+        assert_eq!(stage(Some(&open), None, NOW), Stage::Open);
+        // One of them, and another if that one is lost.
+        let at = |ms: u64| probe_key("kraken", &open, NOW.saturating_add(ms));
+        assert_eq!(at(0), at(9_999));
+        assert_ne!(at(0), at(10_000));
+        // What failed before with the old one does not make it worse for the new one.
+        let failed = Ending {
+            asked_with: OTHER_KEY,
+            ..ended(Outcome::Failure, 1)
+        };
+        let open = opened(after(Some(&open), &failed, NOW));
+        assert_eq!(open.lasts_ms(), 30_000);
+        assert_eq!(stage(Some(&open), Some(OTHER_KEY), NOW), Stage::Open);
     }
 
     #[test]
     fn each_failed_probe_doubles_the_time_up_to_a_quarter_of_an_hour() {
-        let mut open = opened(after(None, Outcome::Failure, THRESHOLD, None, NOW));
+        let mut open = opened(after(None, &ended(Outcome::Failure, THRESHOLD), NOW));
         let mut seconds = Vec::new();
         for _ in 0..7 {
             seconds.push(open.lasts_ms() / 1000);
-            open = opened(after(Some(&open), Outcome::Failure, 1, None, open.until));
+            open = opened(after(Some(&open), &ended(Outcome::Failure, 1), open.until));
         }
         assert_eq!(seconds, [30, 60, 120, 240, 480, 900, 900]);
     }
 
     #[test]
     fn one_prober_is_elected_and_another_if_it_is_lost() {
-        let open = opened(after(None, Outcome::Failure, THRESHOLD, None, NOW));
+        let open = opened(after(None, &ended(Outcome::Failure, THRESHOLD), NOW));
         let at = |ms: u64| probe_key("kraken", &open, open.until.saturating_add(ms));
-        assert_eq!(at(0), format!("h/kraken/{}/0", open.until.0));
+        assert_eq!(at(0), format!("h/kraken/{}/3", open.since.0));
         assert_eq!(at(0), at(9_999));
         assert_ne!(at(0), at(10_000));
     }
@@ -354,7 +425,7 @@ mod tests {
             assert!(!is_past(key, NOW), "{key}");
             assert!(is_past(key, NOW.saturating_add(61_000)), "{key}");
         }
-        let open = opened(after(None, Outcome::Failure, THRESHOLD, None, NOW));
+        let open = opened(after(None, &ended(Outcome::Failure, THRESHOLD), NOW));
         let probe = probe_key("kraken", &open, open.until);
         assert!(!is_past(&probe, open.until.saturating_add(10_000)));
         assert!(is_past(&probe, open.until.saturating_add(20_001)));
@@ -377,12 +448,14 @@ mod tests {
     }
 
     fn opens() -> impl Strategy<Value = Open> {
-        (0_u64..u64::MAX / 2, 0..=LEGAL_MS, 0_usize..4, 1_u16..).prop_map(
-            |(since, lasts, reason, status)| Open {
+        let times = (0_u64..u64::MAX / 2, 0..=LEGAL_MS);
+        (times, 0_usize..4, 1_u16.., any::<u32>()).prop_map(
+            |((since, lasts), reason, status, asked_with)| Open {
                 since: Millis(since),
                 until: Millis(since + lasts),
                 reason: Reason::ALL[reason],
                 status: Some(status),
+                asked_with: Fingerprint(asked_with),
             },
         )
     }
@@ -395,7 +468,7 @@ mod tests {
         }
 
         #[test]
-        fn junk_is_as_good_as_closed(bytes: Vec<u8>, text in "1( [0-9a-z_]{0,22}){0,6}") {
+        fn junk_is_as_good_as_closed(bytes: Vec<u8>, text in "2( [0-9a-z_]{0,22}){0,7}") {
             prop_assert_eq!(Open::decode(&bytes), None);
             if let Some(open) = Open::decode(text.as_bytes()) {
                 prop_assert!(open.lasts_ms() <= LEGAL_MS);
@@ -411,7 +484,7 @@ mod tests {
             let mut state: Option<Open> = None;
             for (outcome, failures, at) in events {
                 let now = Millis(at);
-                match after(state.as_ref(), outcome, failures, None, now) {
+                match after(state.as_ref(), &ended(outcome, failures), now) {
                     Change::Keep => prop_assert!(
                         state.is_none(), "an open circuit is closed or opened anew by whatever it is told"
                     ),
@@ -429,8 +502,8 @@ mod tests {
                             Reason::Legal => (LEGAL_MS, LEGAL_MS),
                         };
                         prop_assert!((least..=most).contains(&open.lasts_ms()));
-                        prop_assert_eq!(stage(Some(&open), now), Stage::Open);
-                        prop_assert_eq!(stage(Some(&open), open.until), Stage::HalfOpen);
+                        prop_assert_eq!(stage(Some(&open), Some(KEY), now), Stage::Open);
+                        prop_assert_eq!(stage(Some(&open), None, open.until), Stage::HalfOpen);
                         state = Some(open);
                     }
                 }
@@ -439,8 +512,8 @@ mod tests {
                 if let Some(open) = &state {
                     let looked_at = Millis(looked_at);
                     let later = looked_at.saturating_add(open.lasts_ms() + FARTHEST_AHEAD_MS);
-                    if stage(Some(open), looked_at) == Stage::Open {
-                        prop_assert_eq!(stage(Some(open), later), Stage::HalfOpen);
+                    if stage(Some(open), None, looked_at) == Stage::Open {
+                        prop_assert_eq!(stage(Some(open), None, later), Stage::HalfOpen);
                     }
                 }
             }

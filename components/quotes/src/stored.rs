@@ -1,6 +1,7 @@
 //! Where a board lives in the key-value store: what the components must agree on.
 
 use crate::belief::Divergence;
+use crate::breaker::Fingerprint;
 use crate::{Head, Millis};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct Failure {
     pub provider: String,
     /// What went wrong, in a word: `timeout`, `rate_limited`.
     pub outcome: String,
+    /// What all upstreams were to be asked with. Who has other settings need not wait.
+    #[serde(default)]
+    pub asked_with: Fingerprint,
 }
 
 impl Failure {
@@ -88,6 +92,7 @@ mod tests {
             status: Some(429),
             provider: "coingecko".into(),
             outcome: "rate_limited".into(),
+            asked_with: Fingerprint(7),
         };
         assert_eq!(Failure::decode(&failure.encode()), Some(failure));
         assert_eq!(Failure::decode(b"{}"), None);

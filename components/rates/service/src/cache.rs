@@ -419,7 +419,7 @@ async fn lead<W: Capabilities, A: Adapters>(
             None
         }
         Either::Right((Either::Right(((), _)), _)) => {
-            let failure = refresh::failed(world.now(), "timeout");
+            let failure = refresh::failed(service, "timeout");
             service.memo.remember_failure(failure.clone());
             Some(Err(failure))
         }
@@ -447,7 +447,7 @@ async fn refresh<W: Capabilities, A: Adapters>(
     let now = world.now();
     let believed = told.and_then(|told| {
         believing::believe(&service.settings, &told, last, now)
-            .ok_or_else(|| refresh::failed(now, "no price"))
+            .ok_or_else(|| refresh::failed(service, "no price"))
     });
     let believed = match believed {
         Ok(believed) => believed,

@@ -519,6 +519,7 @@ fn a_failed_early_refresh_leaves_a_fresh_board_fresh() {
         status: Some(500),
         provider: "second".into(),
         outcome: "unavailable".into(),
+        asked_with: service.settings.asked_with,
     };
     service.memo.remember_failure(failure);
     for _ in 0..50 {
@@ -542,6 +543,7 @@ fn a_clock_that_went_back_does_not_stop_refreshing() {
         status: None,
         provider: "first".into(),
         outcome: "timeout".into(),
+        asked_with: instance(&world).settings.asked_with,
     };
     block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
     upstream(&world, 200, "7");

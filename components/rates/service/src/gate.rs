@@ -10,7 +10,7 @@ use edge_rates_kit::series::CIRCUIT_TRANSITIONS;
 use edge_rates_kit::stored;
 use edge_rates_quotes::Millis;
 use edge_rates_quotes::breaker::{
-    self, Change, Open, Outcome, PROBE_MS, Stage, failure_keys, probe_key, stage,
+    self, Change, Ending, Open, Outcome, PROBE_MS, Stage, failure_keys, probe_key, stage,
 };
 use edge_rates_quotes::budget::{Span, Window, granted};
 use serde_json::json;
@@ -33,13 +33,14 @@ pub(crate) async fn circuit<W: Capabilities, A>(
 ) -> Result<Option<Open>, Shut> {
     let state = stored::circuit(&service.world, &upstream.id).await;
     let state = state.unwrap_or_default();
-    match state {
-        Some(open) if stage(Some(&open), service.world.now()) == Stage::Open => Err(Shut {
+    let now = service.world.now();
+    match (stage(state.as_ref(), Some(upstream.asked_with), now), state) {
+        (Stage::Open, Some(open)) => Err(Shut {
             why: "circuit_open",
             until: open.until,
             status: open.status,
         }),
-        state => Ok(state),
+        (_, state) => Ok(state),
     }
 }
 
@@ -145,7 +146,13 @@ pub(crate) async fn settle<W: Capabilities, A>(
         (Outcome::Failure, None) => failures(world, upstream, now).await,
         _ => 0,
     };
-    let change = breaker::after(state, outcome, failures, status, now);
+    let ending = Ending {
+        outcome,
+        failures,
+        status,
+        asked_with: upstream.asked_with,
+    };
+    let change = breaker::after(state, &ending, now);
     let (stored, stage, until) = match change {
         Change::Keep => return None,
         Change::Close => (

@@ -7,6 +7,7 @@
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::store::{Store, StoreError};
 use edge_rates_kit::stored;
+use edge_rates_quotes::breaker::Fingerprint;
 use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::{Board, Head, Millis};
 use std::cell::{Cell, RefCell};
@@ -33,26 +34,31 @@ pub(crate) struct Seen {
     pub(crate) held: Option<Held>,
     /// How the last refresh failed, if it did.
     failure: Option<Failure>,
+    /// What upstreams are asked with here.
+    asked_with: Fingerprint,
 }
 
 impl Seen {
     /// The failure of the last refresh, if that was the last thing that happened.
     pub(crate) fn failure(&self, now: Millis) -> Option<&Failure> {
         let head = self.held.as_ref().map(|held| &held.head);
-        self.failure.as_ref().filter(|failure| {
-            failure.at.since(now) <= FARTHEST_AHEAD_MS && failure.is_last(head)
-        })
+        self.failure
+            .as_ref()
+            .filter(|failure| failure.at.since(now) <= FARTHEST_AHEAD_MS && failure.is_last(head))
     }
 
-    /// The failure that forbids another attempt for now.
+    /// The failure that forbids another attempt for now. One of somebody who asks with other keys
+    /// or elsewhere says nothing about what this instance would be told.
     pub(crate) fn hold_off(&self, now: Millis) -> Option<&Failure> {
-        self.failure(now).filter(|failure| now < failure.retry_from)
+        self.failure(now)
+            .filter(|failure| now < failure.retry_from && failure.asked_with == self.asked_with)
     }
 }
 
 /// The instance's memory of the store.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Memo {
+    asked_with: Fingerprint,
     seen: RefCell<Rc<Seen>>,
     looked_at: Cell<Option<Duration>>,
     lost_ticket: RefCell<String>,
@@ -60,6 +66,17 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
+    /// The memory of an instance that asks upstreams with this: it remembers nothing yet.
+    pub(crate) fn new(asked_with: Fingerprint) -> Memo {
+        Memo {
+            asked_with,
+            seen: RefCell::default(),
+            looked_at: Cell::default(),
+            lost_ticket: RefCell::default(),
+            is_leading: Cell::default(),
+        }
+    }
+
     /// What the store holds, looked up at most [`RECHECK`] before `now`, which is elapsed time:
     /// the clock on the wall may stand still.
     ///
@@ -133,6 +150,7 @@ impl Memo {
         let seen = Rc::new(Seen {
             held,
             failure: failure.or(unstored),
+            asked_with: self.asked_with,
         });
         self.seen.replace(Rc::clone(&seen));
         self.looked_at.set(Some(world.elapsed()));
@@ -144,6 +162,7 @@ impl Memo {
         self.seen.replace(Rc::new(Seen {
             held: Some(held),
             failure: None,
+            asked_with: self.asked_with,
         }));
         self.looked_at.set(Some(world.elapsed()));
     }
@@ -154,6 +173,7 @@ impl Memo {
         self.seen.replace(Rc::new(Seen {
             held,
             failure: Some(failure),
+            asked_with: self.asked_with,
         }));
     }
 

@@ -8,7 +8,7 @@ use crate::settings::Upstream;
 use edge_rates_kit::Capabilities;
 use edge_rates_quotes::consensus::Mode;
 use edge_rates_quotes::stored::Failure;
-use edge_rates_quotes::{Board, Heard, Millis};
+use edge_rates_quotes::{Board, Heard};
 use futures::future::join_all;
 use std::time::Duration;
 
@@ -57,7 +57,7 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
                     break;
                 }
                 let asked = ask(service, upstream, &wanted, end).await;
-                let heard = heard(upstream, asked, service.world.now(), &mut failure);
+                let heard = heard(service, upstream, asked, &mut failure);
                 told.market.extend(heard);
             }
         }
@@ -68,13 +68,13 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
                 (upstream, asked)
             });
             for (upstream, asked) in join_all(asking).await {
-                let heard = heard(upstream, asked, service.world.now(), &mut failure);
+                let heard = heard(service, upstream, asked, &mut failure);
                 told.market.extend(heard);
             }
         }
     }
     if told.market.is_empty() {
-        return Err(failure.unwrap_or_else(|| failed(service.world.now(), "no price")));
+        return Err(failure.unwrap_or_else(|| failed(service, "no price")));
     }
     for upstream in of_scope(service, Scope::Currencies) {
         let wanted = believing::wanted_currencies(settings, &told, last, service.world.now());
@@ -82,7 +82,7 @@ pub(crate) async fn fetch<W: Capabilities, A: Adapters>(
             break;
         }
         let asked = ask(service, upstream, &wanted, end).await;
-        let heard = heard(upstream, asked, service.world.now(), &mut failure);
+        let heard = heard(service, upstream, asked, &mut failure);
         told.currencies.extend(heard);
     }
     Ok(told)
@@ -95,12 +95,13 @@ fn of_scope<W, A>(service: &Service<W, A>, scope: Scope) -> impl Iterator<Item =
 
 /// What an upstream told. If that is nothing, `failure` becomes that of the whole refresh: the
 /// last upstream's, to be tried again as soon as any upstream may be asked.
-fn heard(
+fn heard<W: Capabilities, A>(
+    service: &Service<W, A>,
     upstream: &Upstream,
     asked: Asked,
-    now: Millis,
     failure: &mut Option<Failure>,
 ) -> Option<Heard> {
+    let now = service.world.now();
     let (outcome, status, retry_from) = match asked {
         Asked::Heard(heard) => return Some(heard),
         Asked::Nothing => return None,
@@ -118,18 +119,21 @@ fn heard(
         status: status.or(earlier.and_then(|earlier| earlier.status)),
         provider: upstream.id.clone(),
         outcome: outcome.to_owned(),
+        asked_with: service.settings.asked_with,
     });
     None
 }
 
 /// The failure of a refresh that no upstream is to blame for.
-pub(crate) fn failed(now: Millis, outcome: &str) -> Failure {
+pub(crate) fn failed<W: Capabilities, A>(service: &Service<W, A>, outcome: &str) -> Failure {
+    let now = service.world.now();
     Failure {
         at: now,
         retry_from: now.saturating_add(HOLD_OFF_MS),
         status: None,
         provider: String::new(),
         outcome: outcome.to_owned(),
+        asked_with: service.settings.asked_with,
     }
 }
 

@@ -43,15 +43,18 @@ impl Adapters for Lines {
             .iter()
             .map(|pair| format!("{}-{}", pair.asset, pair.quote))
             .collect();
+        let key = endpoint.api_key.clone();
         Ok(vec![HttpRequest {
             url: format!("{}/{}", endpoint.base_url, pairs.join(",")),
-            headers: Vec::new(),
+            headers: key.map(|key| ("key".to_owned(), key)).into_iter().collect(),
         }])
     }
 
     fn parse(&self, _: &str, _: &[Pair], response: &HttpResponse) -> Result<Vec<Quote>, Error> {
-        if response.status != 200 {
-            return Err(Error::Unavailable("broken".into()));
+        match response.status {
+            200 => {}
+            401 => return Err(Error::Unauthorised("this key is refused".into())),
+            _ => return Err(Error::Unavailable("broken".into())),
         }
         let text = String::from_utf8_lossy(&response.body).into_owned();
         let quotes = text.lines().map(|line| {
@@ -229,6 +232,7 @@ fn a_half_open_upstream_that_another_probes_is_left_alone() {
         until: world.now().saturating_add(30_000),
         reason: Reason::Failures,
         status: None,
+        asked_with: service.settings.upstreams[0].asked_with,
     };
     block_on(world.set(&circuit_key("first"), &open.encode())).unwrap();
     assert!(board(&service).is_none());
@@ -241,6 +245,41 @@ fn a_half_open_upstream_that_another_probes_is_left_alone() {
     world.advance(Duration::from_secs(20));
     assert!(board(&service).is_some());
     assert_eq!(world.value(&circuit_key("first")), None, "it is closed");
+}
+
+#[test]
+fn neither_a_circuit_nor_a_failure_outlives_a_changed_key() {
+    let world = World::new();
+    world.upstream(|request| {
+        let is_good = request.headers.iter().any(|(_, key)| key == "good");
+        Ok(OutboundResponse {
+            status: if is_good { 200 } else { 401 },
+            headers: Vec::new(),
+            body: b"bitcoin USD 7".to_vec(),
+        })
+    });
+    let with_key = |key| instance(&world, &[("providers", "first"), ("first_api_key", key)]);
+    let state = || Open::decode(&world.value(&circuit_key("first"))?);
+    assert!(board(&with_key("bad")).is_none());
+    assert_eq!(state().unwrap().reason, Reason::Unauthorised);
+    world.advance(Duration::from_secs(60));
+    assert!(board(&with_key("bad")).is_none());
+    assert_eq!(world.sent().len(), 1, "it is left alone");
+    // Another that does not work either opens it for itself.
+    assert!(board(&with_key("worse")).is_none());
+    world.advance(Duration::from_secs(20));
+    assert!(board(&with_key("worse")).is_none());
+    assert_eq!(world.sent().len(), 2);
+    assert!(board(&with_key("good")).is_some());
+    assert_eq!(world.sent().len(), 3);
+    assert_eq!(state(), None, "it is closed");
+    for key in block_on(world.keys()).unwrap() {
+        let value = world.value(&key).unwrap_or_default();
+        let told = format!("{key} {}", String::from_utf8_lossy(&value));
+        for secret in ["bad", "worse", "good"] {
+            assert!(!told.contains(secret), "{told}");
+        }
+    }
 }
 
 #[test]

@@ -32,13 +32,13 @@ impl<W, A> Service<W, A> {
             admission: Admission::of(&settings.terms),
             world,
             adapters,
-            settings,
             recorder,
-            memo: Memo::default(),
+            memo: Memo::new(settings.asked_with),
             shelf: Shelf::default(),
             watch: Watch::default(),
             lists: Lists::default(),
             listing: Listing::default(),
+            settings,
         }
     }
 }

@@ -4,7 +4,9 @@ use crate::adapters::{Adapters, Endpoint, Provider, Quota, Scope};
 use crate::admission::Terms;
 use crate::rules;
 use edge_rates_kit::caching::CacheTimes;
+use edge_rates_kit::fingerprint::fingerprint;
 use edge_rates_kit::variables::{VariableError, Variables};
+use edge_rates_quotes::breaker::Fingerprint;
 use edge_rates_quotes::budget::Limits;
 use edge_rates_quotes::{Catalogue, Policy, Rules};
 use std::rc::Rc;
@@ -16,6 +18,8 @@ pub struct Upstream {
     pub(crate) id: String,
     /// Where and with which key.
     pub(crate) endpoint: Endpoint,
+    /// The same, as it may be told.
+    pub(crate) asked_with: Fingerprint,
     /// What it is asked for.
     pub(crate) scope: Scope,
     /// What its terms ask to be shown.
@@ -37,6 +41,8 @@ pub struct Settings {
     pub(crate) rules: Rules,
     /// Upstreams in the order in which they are tried.
     pub(crate) upstreams: Vec<Upstream>,
+    /// What they all are asked with.
+    pub(crate) asked_with: Fingerprint,
     /// What is asked of clients.
     pub(crate) terms: Rc<Terms>,
     /// Shown as the source instead of the upstream's name.
@@ -71,6 +77,7 @@ impl Settings {
             seconds(policy.refuse_ms),
         );
         let terms = Rc::new(Terms::read(world).await?);
+        let upstreams = upstreams(world, adapters).await?;
         Ok(Settings {
             catalogue,
             cache_times: match terms.are_private() {
@@ -80,7 +87,8 @@ impl Settings {
             terms,
             policy,
             rules: rules::rules(world).await?,
-            upstreams: upstreams(world, adapters).await?,
+            asked_with: of_all(&upstreams),
+            upstreams,
             source_name: Some(source_name).filter(|name| !name.is_empty()),
         })
     }
@@ -157,6 +165,7 @@ async fn upstreams<W: Variables>(
         upstreams.push(Upstream {
             id: id.to_owned(),
             limits: limits(world, provider, adapters.quota(id, &endpoint)).await?,
+            asked_with: of_endpoint(&endpoint),
             endpoint,
             scope: provider.scope,
             attribution: provider.attribution.clone(),
@@ -169,6 +178,25 @@ async fn upstreams<W: Variables>(
         return Err(wrong("providers", &"names no provider of prices to ask"));
     }
     Ok(upstreams)
+}
+
+fn of_all(upstreams: &[Upstream]) -> Fingerprint {
+    let each = upstreams
+        .iter()
+        .map(|upstream| format!("{} {}", upstream.id, upstream.asked_with));
+    let each: Vec<String> = each.collect();
+    let each: Vec<&str> = each.iter().map(String::as_str).collect();
+    fingerprint(&each)
+}
+
+fn of_endpoint(endpoint: &Endpoint) -> Fingerprint {
+    let Endpoint {
+        base_url,
+        api_key,
+        plan,
+    } = endpoint;
+    let [api_key, plan] = [api_key, plan].map(|text| text.as_deref().unwrap_or_default());
+    fingerprint(&[base_url, api_key, plan])
 }
 
 /// `<provider>_url` and, where the component has them, `<provider>_api_key` and

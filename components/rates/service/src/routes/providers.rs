@@ -165,7 +165,7 @@ fn provider<'a>(
         },
         attribution: &upstream.attribution,
         circuit: Circuit {
-            state: stage(open.as_ref(), now).as_str(),
+            state: stage(open.as_ref(), Some(upstream.asked_with), now).as_str(),
             since: open.map(|open| rfc3339(open.since)),
             until: open.map(|open| rfc3339(open.until)),
             reason: open.map(|open| open.reason).map(Reason::as_str),
