@@ -70,6 +70,23 @@ async fn of_two_that_disagree_the_first_is_believed_and_the_answer_says_so() {
     assert_eq!(rate["sources"], 1, "{rate}");
     assert_eq!(rate["divergent"], true, "{rate}");
     assert!((divergence(&app, "kraken").await - 0.05).abs() < 0.002);
+    let expanded = "/v1/rates?ids=bitcoin&vs=USD&expand=providers";
+    let board = app.get(expanded).await.expect_status(200).json();
+    let shown = &board["rates"][0];
+    assert_eq!(shown["divergent"], true, "{board}");
+    let told: Vec<_> = shown["providers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|told| (told["provider"].as_str().unwrap(), &told["dropped"]))
+        .collect();
+    let used = Value::Null;
+    let divergent = Value::from("divergent");
+    assert_eq!(
+        told,
+        [("coinbase", &used), ("kraken", &divergent)],
+        "{board}"
+    );
 }
 
 #[tokio::test]
@@ -144,6 +161,8 @@ async fn a_currency_that_the_market_does_not_quote_follows_from_a_reference_rate
     let rate = app.get("/v1/rates/BTC/PLN").await.expect_status(200).json();
     assert_eq!(rate["method"], "cross", "{rate}");
     assert_eq!(rate["stale"], false);
+    // The day of the last rates: it is the night to a Saturday.
+    assert_eq!(rate["updated_at"], "2026-11-20T00:00:00Z", "{rate}");
     let zloty_per_dollar = number(&rate) / dollars;
     assert!((3.0..4.5).contains(&zloty_per_dollar), "{rate}");
     assert_eq!(app.market.calls(Provider::Frankfurter), 1);
@@ -161,8 +180,37 @@ async fn a_currency_that_the_market_does_not_quote_follows_from_a_reference_rate
         (&rate["method"], &rate["stale"]),
         (&"cross".into(), &false.into())
     );
+    assert_eq!(rate["updated_at"], "2026-11-20T00:00:00Z", "{rate}");
     let calls = app.market.calls(Provider::Frankfurter);
     assert!((2..=4).contains(&calls), "asked {calls} times");
+}
+
+#[tokio::test]
+async fn a_reference_rate_holds_over_a_long_weekend_and_not_for_ever() {
+    let bank = [
+        ("providers", "kraken,frankfurter"),
+        ("currencies", "USD,PLN"),
+        ("assets", "bitcoin"),
+    ];
+    let app = App::with(&bank).await;
+    let zloty = async || app.get("/v1/rates/BTC/PLN").await;
+    zloty().await.expect_status(200);
+    app.market.fail(Provider::Frankfurter, Fault::ServerError);
+    // Five days after the Friday whose rates they are, and then seven.
+    let days = |days: u64| Duration::from_secs(days * 86_400);
+    app.advance(days(4));
+    bitcoin(&app).await;
+    app.until("the board is renewed", async || {
+        zloty().await.expect_status(200).json()["stale"] == false
+    })
+    .await;
+    app.advance(days(2));
+    bitcoin(&app).await;
+    app.until("no price is made of old rates", async || {
+        zloty().await.status == 503
+    })
+    .await;
+    bitcoin(&app).await;
 }
 
 #[tokio::test]

@@ -398,7 +398,10 @@ mod tests {
         let mut old = heard("kraken", &[]);
         old.refused = vec![(
             quote("bitcoin", "USD", "90"),
-            Refusal::TooOld { age_ms: 900_001 },
+            Refusal::TooOld {
+                age_ms: 900_001,
+                max_age_ms: 900_000,
+            },
         )];
         let alone = believe(&catalogue(), std::slice::from_ref(&old), None, &RULES, NOW);
         assert!(

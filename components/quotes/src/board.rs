@@ -101,10 +101,15 @@ impl Board {
         quote.updated.unwrap_or(self.fetched)
     }
 
+    /// When a market priced the asset of a quote: the same, but for reference rates in a cross.
+    pub fn priced(&self, quote: &Quote) -> Millis {
+        quote.priced.unwrap_or_else(|| self.made(quote))
+    }
+
     /// Whether a quote of this board was current when the board was fetched: not held, and not
     /// kept for so long that nobody would believe it any more.
     pub fn is_current(&self, quote: &Quote) -> bool {
-        !quote.is_held && plausibility::is_of_its_time(self.made(quote), self.fetched)
+        !quote.is_held && plausibility::is_of_its_time(self.priced(quote), self.fetched)
     }
 
     /// The quote of an asset, by its id, in a currency.

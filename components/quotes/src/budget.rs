@@ -3,11 +3,11 @@
 //! The counters are in the store, so that replicas share them; which counter it is at a moment
 //! and when the next one begins is computed here.
 
+use crate::date::{DAY_MS, Date};
 use crate::millis::Millis;
 use std::fmt;
 
 const MINUTE_MS: u64 = 60_000;
-const DAY_MS: u64 = 24 * 60 * MINUTE_MS;
 
 /// Keys of all counters of calls start with this.
 pub const CALLS_PREFIX: &str = "u/";
@@ -122,50 +122,6 @@ pub fn granted(wanted: u32, counted: i64, limit: u32) -> u32 {
     let before = counted.saturating_sub(i64::from(wanted)).max(0);
     let left = i64::from(limit).saturating_sub(before).max(0);
     u32::try_from(left).unwrap_or(u32::MAX).min(wanted)
-}
-
-/// A day of the proleptic Gregorian calendar.
-struct Date {
-    year: u64,
-    month: u64,
-    day: u64,
-}
-
-impl Date {
-    /// The date so many days after 1970-01-01.
-    fn of(days: u64) -> Date {
-        // Years are counted from March of the year 0 on, so that a leap day comes last. 400 years
-        // have 146,097 days, whichever they are; 719,468 days lie before 1970.
-        let days = days.saturating_add(719_468);
-        let (cycle, of_cycle) = (days / 146_097, days % 146_097);
-        // A leap day each 4 years (1,461 days), save each 100 (36,524), but for the 400th.
-        let leap_days = of_cycle / 1_460 - of_cycle / 36_524 + of_cycle / 146_096;
-        let year = (of_cycle - leap_days) / 365;
-        let of_year = of_cycle - (365 * year + year / 4 - year / 100);
-        // From March on, five months always have 153 days.
-        let month = (5 * of_year + 2) / 153;
-        let day = of_year - (153 * month + 2) / 5 + 1;
-        let (month, is_next_year) = match month {
-            0..=9 => (month + 3, 0),
-            _ => (month - 9, 1),
-        };
-        Date {
-            year: cycle * 400 + year + is_next_year,
-            month,
-            day,
-        }
-    }
-
-    fn days_of_month(&self) -> u64 {
-        let is_leap = self.year.is_multiple_of(4)
-            && (!self.year.is_multiple_of(100) || self.year.is_multiple_of(400));
-        match self.month {
-            2 if is_leap => 29,
-            2 => 28,
-            4 | 6 | 9 | 11 => 30,
-            _ => 31,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@
 //!   never a dollar by its name;
 //! - the ratio of the prices of one asset in both.
 //!
-//! A reference rate is the current one until the next is out, so a cross is as old as the oldest
-//! price of an asset in it. The result is exact if 28 significant digits suffice for it. Otherwise it is rounded once,
+//! A cross is as old as the oldest part of it, be it a price or a rate. But a reference rate is
+//! the current one until the next is out, so whether a cross is current is decided by the prices
+//! of assets in it. The result is exact if 28 significant digits suffice for it. Otherwise it is rounded once,
 //! half to even, to 18 significant digits: with it one can calculate as with any price.
 
 use crate::asset::Currency;
@@ -37,8 +38,10 @@ struct Factor {
     value: Ratio,
     /// The prices that it is made of.
     told: Vec<Told>,
-    /// The time of the oldest of them, if they have any.
-    made: Option<Millis>,
+    /// The time of the oldest price of an asset among them, if there is one.
+    priced: Option<Millis>,
+    /// The time of the oldest reference rate among them, if one has a time.
+    stated: Option<Millis>,
     sources: u32,
     is_current: bool,
     is_held: bool,
@@ -56,7 +59,8 @@ impl Factor {
                 of: Some(format!("{asset}/{}", quote.quote)),
                 dropped: None,
             }],
-            made: Some(board.made(quote)),
+            priced: Some(board.made(quote)),
+            stated: None,
             sources: quote.sources,
             is_current: board.is_current(quote),
             is_held: quote.is_held,
@@ -73,7 +77,8 @@ impl Factor {
                 of: Some(format!("{}/{}", rate.base, rate.quote)),
                 dropped: None,
             }],
-            made: None,
+            priced: None,
+            stated: rate.updated,
             sources: 1,
             is_current: true,
             is_held: false,
@@ -99,7 +104,8 @@ impl Factor {
     fn beside(mut self, other: Factor) -> Factor {
         self.told.extend(other.told);
         Factor {
-            made: self.made.into_iter().chain(other.made).min(),
+            priced: self.priced.into_iter().chain(other.priced).min(),
+            stated: self.stated.into_iter().chain(other.stated).min(),
             sources: self.sources.min(other.sources),
             is_current: self.is_current && other.is_current,
             is_held: self.is_held || other.is_held,
@@ -229,8 +235,10 @@ fn quote(asset: &str, currency: &Currency, cross: Factor, of_board: &str) -> Opt
     // The upstream that told of the asset; all of them are in `told`.
     let mut sources = cross.told.iter().map(|told| &told.provider);
     let source = sources.next().filter(|source| *source != of_board);
+    let updated = cross.priced.into_iter().chain(cross.stated).min();
     Some(Quote {
-        updated: cross.made,
+        updated,
+        priced: cross.priced.filter(|priced| Some(*priced) != updated),
         source: source.cloned(),
         method: Method::Cross,
         sources: cross.sources,
@@ -295,7 +303,13 @@ mod tests {
         let euros = board.get("bitcoin", &currency("EUR")).unwrap();
         assert_eq!(euros.price.as_str(), "66152.7447", "exactly");
         assert_eq!((euros.method, euros.sources), (Method::Cross, 1));
-        assert_eq!(euros.updated, made, "a reference rate holds until the next");
+        let day = Some(FETCHED.saturating_sub(DAY));
+        assert_eq!(euros.updated, day, "as old as the oldest part of it");
+        assert_eq!(euros.priced, made);
+        assert!(
+            board.is_current(euros),
+            "a reference rate holds until the next"
+        );
         let legs: Vec<_> = euros
             .told
             .iter()

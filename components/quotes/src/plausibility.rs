@@ -5,8 +5,8 @@ use crate::millis::Millis;
 use crate::quote::Quote;
 use thiserror::Error;
 
-/// Quotes that are older are not current prices.
-const MAX_AGE_MS: u64 = 15 * 60_000;
+/// Prices of markets that are older are not current.
+pub const MAX_AGE_MS: u64 = 15 * 60_000;
 
 /// Clocks of others may be ahead by this much.
 const MAX_AHEAD_MS: u64 = 2 * 60_000;
@@ -14,11 +14,13 @@ const MAX_AHEAD_MS: u64 = 2 * 60_000;
 /// Why a quote is not believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Refusal {
-    /// The price was made more than 15 minutes ago.
-    #[error("the price is {age_ms} ms old; at most {MAX_AGE_MS} are taken")]
+    /// The price was made too long ago.
+    #[error("the price is {age_ms} ms old; at most {max_age_ms} are taken")]
     TooOld {
         /// Its age.
         age_ms: u64,
+        /// How old it may be.
+        max_age_ms: u64,
     },
     /// The price claims to have been made more than 2 minutes from now.
     #[error("the price is from {ahead_ms} ms ahead; at most {MAX_AHEAD_MS} are taken")]
@@ -38,13 +40,21 @@ impl Refusal {
     }
 }
 
-/// Sorts quotes into those that can be believed at `now` and those that cannot. A quote whose
-/// time is not known is as old as the answer it came with, so it is believed.
-pub fn admit(quotes: Vec<Quote>, now: Millis) -> (Vec<Quote>, Vec<(Quote, Refusal)>) {
+/// Sorts quotes into those that can be believed at `now` and those that cannot, because they are
+/// from the future or older than `max_age_ms`. A quote whose time is not known is as old as the
+/// answer it came with, so it is believed.
+pub fn admit(
+    quotes: Vec<Quote>,
+    max_age_ms: u64,
+    now: Millis,
+) -> (Vec<Quote>, Vec<(Quote, Refusal)>) {
     let mut admitted = Vec::with_capacity(quotes.len());
     let mut refused = Vec::new();
     for quote in quotes {
-        match quote.updated.and_then(|updated| refusal(updated, now)) {
+        let refusal = quote
+            .updated
+            .and_then(|updated| refusal(updated, max_age_ms, now));
+        match refusal {
             None => admitted.push(quote),
             Some(refusal) => refused.push((quote, refusal)),
         }
@@ -52,10 +62,10 @@ pub fn admit(quotes: Vec<Quote>, now: Millis) -> (Vec<Quote>, Vec<(Quote, Refusa
     (admitted, refused)
 }
 
-fn refusal(updated: Millis, now: Millis) -> Option<Refusal> {
+fn refusal(updated: Millis, max_age_ms: u64, now: Millis) -> Option<Refusal> {
     let (age_ms, ahead_ms) = (now.since(updated), updated.since(now));
-    if age_ms > MAX_AGE_MS {
-        Some(Refusal::TooOld { age_ms })
+    if age_ms > max_age_ms {
+        Some(Refusal::TooOld { age_ms, max_age_ms })
     } else if ahead_ms > MAX_AHEAD_MS {
         Some(Refusal::FromTheFuture { ahead_ms })
     } else {
@@ -87,7 +97,7 @@ mod tests {
     }
 
     fn reason(updated: Option<Millis>) -> Option<Refusal> {
-        let (admitted, refused) = admit(vec![quote(updated)], NOW);
+        let (admitted, refused) = admit(vec![quote(updated)], MAX_AGE_MS, NOW);
         assert_eq!(admitted.len() + refused.len(), 1);
         refused.first().map(|(_, refusal)| *refusal)
     }
@@ -103,7 +113,10 @@ mod tests {
         assert_eq!(reason(Some(NOW.saturating_sub(900_000))), None);
         assert_eq!(
             reason(Some(NOW.saturating_sub(900_001))),
-            Some(Refusal::TooOld { age_ms: 900_001 })
+            Some(Refusal::TooOld {
+                age_ms: 900_001,
+                max_age_ms: 900_000
+            })
         );
     }
 
@@ -120,7 +133,7 @@ mod tests {
         #[test]
         fn every_quote_ends_up_on_one_side(times in prop::collection::vec(prop::option::of(0_u64..), 0..20), now: u64) {
             let quotes: Vec<_> = times.iter().map(|time| quote(time.map(Millis))).collect();
-            let (admitted, refused) = admit(quotes.clone(), Millis(now));
+            let (admitted, refused) = admit(quotes.clone(), MAX_AGE_MS, Millis(now));
             prop_assert_eq!(admitted.len() + refused.len(), quotes.len());
         }
     }

@@ -25,9 +25,13 @@ pub struct Quote {
     /// What was traded in the last 24 hours, in the quote currency, as [`signed_decimal_text`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub volume_24h: Option<String>,
-    /// When the upstream says that the price was made.
+    /// When the upstream says that the price was made; of a cross, the oldest part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub updated: Option<Millis>,
+    /// Of a cross whose oldest part is a reference rate, when the price of the asset in it was
+    /// made. The rate holds until the next is out, so this decides whether the cross is current.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub priced: Option<Millis>,
     /// Who told it, where that is not the board's source: another upstream priced this pair, or
     /// it was kept from an earlier board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +121,7 @@ impl Quote {
             market_cap: None,
             volume_24h: None,
             updated: None,
+            priced: None,
             source: None,
             method: Method::Single,
             sources: 1,

@@ -8,9 +8,10 @@ use crate::price::Price;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A rate holds until the next one is published. The longest pause is that over Easter: the
-/// rates of a Thursday hold until the afternoon of the next Tuesday.
-const MAX_AGE_MS: u64 = 6 * 24 * 3_600_000;
+/// A rate holds until the next one is published. The longest pauses are those over Easter and
+/// some Christmases: the rates of a Thursday hold until the afternoon of the next Tuesday, five
+/// days and a half after that Thursday began.
+pub const MAX_AGE_MS: u64 = 6 * 24 * 3_600_000;
 
 /// Published once a day, so asked for once an hour.
 const ASKED_AGAIN_AFTER_MS: u64 = 3_600_000;

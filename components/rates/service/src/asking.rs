@@ -14,7 +14,7 @@ use edge_rates_quotes::absence::Absences;
 use edge_rates_quotes::breaker::Outcome;
 use edge_rates_quotes::quote::signed_decimal_text;
 use edge_rates_quotes::standing::Standing;
-use edge_rates_quotes::{Currency, Heard, Millis, Price, Quote, plausibility};
+use edge_rates_quotes::{Currency, Heard, Millis, Price, Quote, plausibility, reference};
 use futures::StreamExt;
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -197,16 +197,12 @@ fn judge(
         return Err(refusal.unwrap_or_else(|| Refusal::implausible("no quotes".to_owned())));
     }
     let refusal = refusal.filter(Refusal::forbids);
-    if upstream.scope == Scope::Currencies {
-        // Central banks tell them once a day.
-        let heard = Heard {
-            provider: upstream.id.clone(),
-            quotes,
-            refused: Vec::new(),
-        };
-        return Ok((heard, refusal));
-    }
-    let (admitted, refused) = plausibility::admit(quotes, now);
+    let max_age_ms = match upstream.scope {
+        Scope::Market => plausibility::MAX_AGE_MS,
+        // Central banks tell them once a day, and not every day.
+        Scope::Currencies => reference::MAX_AGE_MS,
+    };
+    let (admitted, refused) = plausibility::admit(quotes, max_age_ms, now);
     match refused.first() {
         Some((quote, why)) if admitted.is_empty() => Err(Refusal::implausible(format!(
             "{} in {}: {why}",
@@ -436,6 +432,8 @@ fn unreachable_upstream(error: OutboundError) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adapters::Endpoint;
+    use edge_rates_quotes::breaker::Fingerprint;
     use futures::executor::block_on;
     use futures::stream;
 
@@ -481,6 +479,42 @@ mod tests {
 
     fn failed(reason: &str) -> Result<Vec<Quote>, Refusal> {
         Err(refused(Error::Unavailable(reason.to_owned()), None))
+    }
+
+    #[test]
+    fn a_market_is_believed_for_minutes_and_a_bank_for_days() {
+        let now = Millis(1_795_225_200_000);
+        let heard = |scope, age_ms: u64| {
+            let upstream = Upstream {
+                id: "bank".to_owned(),
+                endpoint: Endpoint {
+                    base_url: "https://bank.example".to_owned(),
+                    api_key: None,
+                    plan: None,
+                },
+                asked_with: Fingerprint::default(),
+                scope,
+                attribution: String::new(),
+                limits: Default::default(),
+            };
+            let quotes = vec![Quote {
+                updated: Some(now.saturating_sub(age_ms)),
+                ..quote()
+            }];
+            let gathered = Gathered {
+                quotes,
+                refusal: None,
+            };
+            judge(&upstream, gathered, now).map_err(|refusal| refusal.outcome)
+        };
+        let days = 24 * 3_600_000;
+        assert!(heard(Scope::Market, 900_000).is_ok());
+        assert_eq!(heard(Scope::Market, days).unwrap_err(), "implausible");
+        assert!(heard(Scope::Currencies, 5 * days).is_ok());
+        assert_eq!(
+            heard(Scope::Currencies, 7 * days).unwrap_err(),
+            "implausible"
+        );
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! Frankfurter v1: the European Central Bank's reference rates of currencies. No key.
 //!
 //! One call gives what one currency costs in all others. The bank publishes once on each working
-//! day, at about four in the afternoon in Frankfurt. A rate is the current one until the next is
-//! out, which after a long weekend takes five days: so quotes carry no time. The date of an answer
-//! says when a rate was set, not how old it may be, and a limit made for prices that move every
-//! second would refuse it most of the day.
+//! day, at about four in the afternoon in Frankfurt; the quotes carry the beginning of the day that
+//! the answer names, in UTC. A rate is the current one until the next is out, which after a long
+//! weekend takes five days: how old it may be is the caller's to know.
 
+use edge_rates_quotes::Date;
 use serde_json::value::RawValue;
 
 use super::Adapter;
@@ -88,10 +88,16 @@ impl Adapter for Frankfurter {
                 excerpt(&base)
             )));
         }
+        let date: Option<String> = json::field(&answer, "date");
+        let date = date.and_then(|date| Date::parse(&date));
+        let beside = Beside {
+            updated_ms: date.map(|date| date.start().0),
+            ..Beside::default()
+        };
         let mut gathered = Gathered::new(ID, asked.len());
         for pair in asked {
             if let Some(rate) = rates.get(&pair.quote) {
-                gathered.price(pair, json::number(Some(rate)), Beside::default());
+                gathered.price(pair, json::number(Some(rate)), beside.clone());
             }
         }
         gathered.finish_listing(rates.len())
@@ -203,14 +209,25 @@ mod tests {
     }
 
     #[test]
-    fn rates_are_read_to_the_digit_and_without_a_time() {
+    fn rates_are_read_to_the_digit_and_with_their_day() {
         let body = r#"{"amount":1.0,"base":"USD","date":"2026-05-15","rates":{"EUR":0.85940,"JPY":158.8,"GBP":0.7}}"#;
         let quotes = Frankfurter.parse(&pairs(), &answer(200, body)).unwrap();
         let read: Vec<_> = quotes
             .iter()
             .map(|quote| (quote.quote.as_str(), quote.price.as_str(), quote.updated_ms))
             .collect();
-        assert_eq!(read, [("EUR", "0.85940", None), ("JPY", "158.8", None)]);
+        // 2026-05-15T00:00:00Z
+        let day = Some(1_778_803_200_000);
+        assert_eq!(read, [("EUR", "0.85940", day), ("JPY", "158.8", day)]);
+    }
+
+    #[test]
+    fn rates_without_a_day_have_no_time() {
+        for date in ["", r#""date":null,"#, r#""date":20260515,"#, r#""date":"today","#] {
+            let body = format!(r#"{{{date}"base":"USD","rates":{{"EUR":0.9}}}}"#);
+            let quotes = Frankfurter.parse(&pairs(), &answer(200, &body)).unwrap();
+            assert_eq!(quotes[0].updated_ms, None, "{date}");
+        }
     }
 
     #[test]

@@ -260,7 +260,7 @@ fn market<'a>(
         atl_change_percentage: (),
         atl_date: (),
         roi: (),
-        last_updated: quote.map(|quote| rfc3339_millis(quote.updated.unwrap_or(board.fetched))),
+        last_updated: quote.map(|quote| rfc3339_millis(board.priced(quote))),
         sparkline_in_7d: asked.has_sparkline.then_some(Sparkline { price: [] }),
         changes: changes.collect(),
     }

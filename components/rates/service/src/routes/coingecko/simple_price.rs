@@ -95,7 +95,7 @@ fn prices<'q>(board: &Board, asked: &'q Asked<'_>) -> Prices<'q> {
                 }
             }
             entry.insert(code, price(quote, asked.precision));
-            updated = updated.max(Some(quote.updated.unwrap_or(board.fetched)));
+            updated = updated.max(Some(board.priced(quote)));
         }
         if asked.has_updated
             && let Some(updated) = updated
