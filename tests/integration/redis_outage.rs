@@ -78,13 +78,70 @@ async fn a_redis_that_hangs_is_told_by_readiness_and_holds_no_answer_up() {
     replicas.redis.freeze().unwrap();
     let turned = until_ready_is(app, 503).await;
     assert!(turned < TURN, "after {turned:?}");
+    let mut slowest = Duration::ZERO;
     for _ in 0..20 {
+        let asked = Instant::now();
         honest_answer(app).await;
+        slowest = slowest.max(asked.elapsed());
     }
+    // The host gives a command half a second, and as long to a new connection.
+    assert!(slowest < Duration::from_millis(1_500), "{slowest:?}");
     replicas.redis.thaw().unwrap();
     let turned = until_ready_is(app, 200).await;
     assert!(turned < TURN, "after {turned:?}");
     app.get("/v1/rates/BTC/USD").await.expect_status(200);
+}
+
+/// Answers for a pair, as the metrics have it.
+async fn counted(app: &App) -> u64 {
+    let text = app.get("/metrics").await.expect_status(200).text;
+    let of_pair = |line: &&str| {
+        line.starts_with("http_requests_total{") && line.contains("/v1/rates/{base}/{quote}")
+    };
+    let values = text.lines().filter(of_pair).map(|line| {
+        let value = line.rsplit(' ').next().unwrap();
+        value.parse::<u64>().unwrap()
+    });
+    values.sum()
+}
+
+#[tokio::test]
+async fn no_request_is_counted_twice_because_redis_hung() {
+    let replicas = Replicas::start().await;
+    let app = &replicas.first;
+    let mut asked = 0;
+    for _ in 0..3 {
+        app.get("/v1/rates/BTC/USD").await.expect_status(200);
+        asked += 1;
+        // In the middle of counting, or before it, or after it: commands that are on their way are
+        // done when Redis goes on.
+        tokio::time::sleep(Duration::from_millis(170)).await;
+        replicas.redis.freeze().unwrap();
+        until_ready_is(app, 503).await;
+        for _ in 0..20 {
+            honest_answer(app).await;
+            asked += 1;
+        }
+        replicas.redis.thaw().unwrap();
+        until_ready_is(app, 200).await;
+    }
+    app.until("everything is counted that will be", async || {
+        let before = counted(app).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        before > 0 && counted(app).await == before
+    })
+    .await;
+    let so_far = counted(app).await;
+    println!("{asked} asked, {so_far} counted");
+    assert!(so_far <= asked, "{so_far} counted, {asked} asked");
+    // From then on every one counts again.
+    for _ in 0..10 {
+        app.get("/v1/rates/BTC/USD").await.expect_status(200);
+    }
+    app.until("ten more are counted", async || {
+        counted(app).await == so_far + 10
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -88,6 +88,7 @@ struct State {
     variables: RefCell<BTreeMap<String, String>>,
     is_broken: Cell<bool>,
     is_full: Cell<bool>,
+    is_mute: Cell<bool>,
     on_increment: RefCell<Option<Box<dyn FnOnce()>>>,
     now: Cell<Millis>,
     elapsed: Cell<Duration>,
@@ -117,6 +118,7 @@ impl World {
             variables: RefCell::default(),
             is_broken: Cell::new(false),
             is_full: Cell::new(false),
+            is_mute: Cell::new(false),
             on_increment: RefCell::default(),
             now: Cell::new(Millis(1_795_225_200_000)),
             elapsed: Cell::new(Duration::ZERO),
@@ -169,6 +171,12 @@ impl World {
     /// Makes every store operation fail, or work again.
     pub fn break_store(&self, is_broken: bool) {
         self.0.is_broken.set(is_broken);
+    }
+
+    /// Makes the store count without ever answering that it did, as one that hangs and goes on
+    /// later; or answer again.
+    pub fn mute_counters(&self, is_mute: bool) {
+        self.0.is_mute.set(is_mute);
     }
 
     /// Runs `then` in the middle of the next increment.
@@ -260,6 +268,9 @@ impl Store for World {
         let then = self.0.on_increment.take();
         if let Some(then) = then {
             then();
+        }
+        if self.0.is_mute.get() {
+            return Err(StoreError::Unanswered("mute by the test".into()));
         }
         Ok(sum)
     }

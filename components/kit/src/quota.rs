@@ -11,7 +11,7 @@
 use crate::answer::{Answer, Value};
 use crate::background::Background;
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use edge_rates_quotes::Millis;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -239,13 +239,18 @@ impl Quota {
             });
             let key = format!("{PREFIX}{}/{client}", self.end_of(counted.window));
             let sum = world.increment(&key, delta).await;
-            self.update(&client, counted.window, |used| match sum {
-                Ok(sum) => used.shared = sum,
-                Err(_) => {
-                    used.pending += delta;
-                    used.shared -= delta;
+            match sum {
+                Ok(sum) => self.update(&client, counted.window, |used| used.shared = sum),
+                // It may have been counted, and nobody is to be refused for what was counted
+                // twice. The others would wait in vain, too.
+                Err(StoreError::Unanswered(_)) => return,
+                Err(StoreError::Closed(_) | StoreError::Failed(_)) => {
+                    self.update(&client, counted.window, |used| {
+                        used.pending += delta;
+                        used.shared -= delta;
+                    });
                 }
-            });
+            }
         }
         self.sweep(world).await;
     }

@@ -51,6 +51,10 @@ use std::time::Duration;
 /// Label of the store that holds everything.
 const STORE: &str = "default";
 
+/// A store that can't be reached, or does not do what it is asked, says so at once. When an error
+/// took longer, somebody waited for an answer in vain.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 thread_local! {
     // An instance serves many requests; what it has opened stays open.
     static KEY_VALUE: OnceCell<Rc<key_value::Store>> = const { OnceCell::new() };
@@ -317,7 +321,14 @@ impl Store for World {
     }
 
     async fn increment(&self, key: &str, delta: i64) -> Result<i64, StoreError> {
-        Ok(atomics::increment(&*bucket()?, key, delta)?)
+        let asked = self.elapsed();
+        let sum = atomics::increment(&*bucket()?, key, delta);
+        sum.map_err(
+            |error| match (self.elapsed().saturating_sub(asked) < AT_ONCE, error) {
+                (false, wasi_store::Error::Other(reason)) => StoreError::Unanswered(reason),
+                (_, error) => error.into(),
+            },
+        )
     }
 }
 

@@ -9,6 +9,9 @@ pub enum StoreError {
     /// The component may not use this store, or there is none of that name.
     #[error("the store is closed to this component: {0}")]
     Closed(String),
+    /// Nobody answered in time. What was asked for may have been done, or is done later.
+    #[error("the store did not answer: {0}")]
+    Unanswered(String),
     /// Anything else that the backend reports.
     #[error("the store failed: {0}")]
     Failed(String),
@@ -31,6 +34,7 @@ pub trait Store {
     /// Adds `delta` to a counter atomically and gives the sum; an absent counter is 0.
     ///
     /// A counter's encoding differs from backend to backend, so it is written only by this and
-    /// read only by adding 0.
+    /// read only by adding 0. After [`StoreError::Unanswered`] nobody knows whether `delta` was
+    /// added; after other errors it was not.
     fn increment(&self, key: &str, delta: i64) -> impl Future<Output = Result<i64, StoreError>>;
 }
