@@ -7,9 +7,8 @@ mod checks;
 use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::http_component;
-use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, beside_reading};
+use edge_rates_kit::serving::{self, Routed};
 use edge_rates_kit::spin::{self, World};
 use http::StatusCode;
 use spin_sdk::wasip3::http::types;
@@ -26,24 +25,21 @@ async fn handle(request: types::Request) -> Result<types::Response, types::Error
 async fn route(world: &World, request: &Request) -> Routed {
     let segments = request.segments();
     let route = match segments.as_slice() {
-        ["healthz"] => "/healthz",
-        ["ready"] => "/ready",
-        ["health"] => "/health",
-        _ => {
-            let unknown = Problem::unknown_path(request.path());
-            return Routed::new("other", request, Err(unknown));
-        }
+        ["healthz"] => Some("/healthz"),
+        ["ready"] => Some("/ready"),
+        ["health"] => Some("/health"),
+        _ => None,
     };
-    if let Some(answer) = beside_reading(request, Some(&[])) {
-        return Routed::new(route, request, answer);
-    }
-    let mut answer = match route {
-        "/healthz" => Answer::json(r#"{"status":"ok"}"#),
-        "/ready" => checks::ready(world).await,
-        _ => checks::health(world).await,
-    };
-    answer.set("cache-control", "no-store");
-    Routed::new(route, request, Ok(answer))
+    serving::read(request, route, &[], async |route| {
+        let mut answer = match route {
+            "/healthz" => Answer::json(r#"{"status":"ok"}"#),
+            "/ready" => checks::ready(world).await,
+            _ => checks::health(world).await,
+        };
+        answer.set("cache-control", "no-store");
+        Ok(answer)
+    })
+    .await
 }
 
 /// 200 or 503 with a JSON body.

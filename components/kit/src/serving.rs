@@ -144,6 +144,25 @@ pub fn beside_reading(
     }
 }
 
+/// Answers by `handle` if `route` is one and is read, with no parameters but these. None is a path
+/// that nothing is at.
+pub async fn read(
+    request: &Request,
+    route: Option<&'static str>,
+    parameters: &[&str],
+    handle: impl AsyncFnOnce(&'static str) -> Result<Answer, Problem>,
+) -> Routed {
+    let Some(route) = route else {
+        let unknown = Problem::unknown_path(request.path());
+        return Routed::new("other", request, Err(unknown));
+    };
+    let result = match beside_reading(request, Some(parameters)) {
+        Some(result) => result,
+        None => handle(route).await,
+    };
+    Routed::new(route, request, result)
+}
+
 /// What a route that only takes POST answers to other methods, and to a query, which it has none.
 pub fn beside_posting(request: &Request) -> Option<Result<Answer, Problem>> {
     match *request.method() {

@@ -12,7 +12,7 @@ use edge_rates_kit::http_component;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::recorder::Recorder;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, beside_reading};
+use edge_rates_kit::serving::{self, Routed};
 use edge_rates_kit::spin::{self, World};
 use edge_rates_kit::store::Store;
 use edge_rates_kit::stored;
@@ -33,20 +33,16 @@ async fn handle(request: types::Request) -> Result<types::Response, types::Error
 async fn route(world: &World, recorder: &Recorder, request: &Request) -> Routed {
     let segments = request.segments();
     let route = match segments.as_slice() {
-        ["metrics"] => "/metrics",
-        ["api", "metrics"] => "/api/metrics",
-        _ => {
-            let unknown = Problem::unknown_path(request.path());
-            return Routed::new("other", request, Err(unknown));
-        }
+        ["metrics"] => Some("/metrics"),
+        ["api", "metrics"] => Some("/api/metrics"),
+        _ => None,
     };
-    if let Some(answer) = beside_reading(request, Some(&["scope"])) {
-        return Routed::new(route, request, answer);
-    }
-    // What this instance has counted is exact in its own answer.
-    recorder.flush(world).await;
-    let answer = metrics(world, request).await;
-    Routed::new(route, request, answer)
+    serving::read(request, route, &["scope"], async |_| {
+        // What this instance has counted is exact in its own answer.
+        recorder.flush(world).await;
+        metrics(world, request).await
+    })
+    .await
 }
 
 /// The whole exposition.

@@ -5,9 +5,8 @@ mod info;
 
 use edge_rates_kit::answer::{Answer, Validators};
 use edge_rates_kit::http_component;
-use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_kit::serving::{Routed, beside_reading};
+use edge_rates_kit::serving::{self, Routed};
 use edge_rates_kit::spin::{self, World};
 use http::StatusCode;
 use spin_sdk::wasip3::http::types;
@@ -29,23 +28,19 @@ async fn handle(request: types::Request) -> Result<types::Response, types::Error
 async fn route(world: &World, request: &Request) -> Routed {
     let segments = request.segments();
     let route = match segments.as_slice() {
-        [] | [""] => "/",
-        ["openapi.json"] => "/openapi.json",
-        ["api", "info"] => "/api/info",
-        _ => {
-            let unknown = Problem::unknown_path(request.path());
-            return Routed::new("other", request, Err(unknown));
-        }
+        [] | [""] => Some("/"),
+        ["openapi.json"] => Some("/openapi.json"),
+        ["api", "info"] => Some("/api/info"),
+        _ => None,
     };
-    if let Some(answer) = beside_reading(request, Some(&[])) {
-        return Routed::new(route, request, answer);
-    }
-    let answer = match route {
-        "/" => landing(),
-        "/openapi.json" => description(),
-        _ => info::info(world, request).await,
-    };
-    Routed::new(route, request, Ok(answer))
+    serving::read(request, route, &[], async |route| {
+        Ok(match route {
+            "/" => landing(),
+            "/openapi.json" => description(),
+            _ => info::info(world, request).await,
+        })
+    })
+    .await
 }
 
 fn landing() -> Answer {

@@ -92,13 +92,10 @@ fn asked(id: &str, pairs: &[Pair]) -> Result<&'static dyn Adapter, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample;
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://api.example".to_owned(),
-            api_key: None,
-            plan: None,
-        }
+        sample::endpoint("https://api.example", None)
     }
 
     #[test]
@@ -132,11 +129,7 @@ mod tests {
                 attribution,
                 ..
             } = adapter.provider();
-            let endpoint = Endpoint {
-                base_url: default_base_url.to_owned(),
-                api_key: None,
-                plan: None,
-            };
+            let endpoint = sample::endpoint(default_base_url, None);
             assert!(crate::endpoint::Base::of(id, &endpoint).is_ok(), "{id}");
             assert!(!default_base_url.ends_with('/'), "{id}");
             assert!(!attribution.is_empty(), "{id}");

@@ -122,17 +122,10 @@ pub(crate) fn distinct(mut names: Vec<&str>) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::endpoint;
 
     fn base(base_url: &str) -> Result<Base, Error> {
         Base::of("coinbase", &endpoint(base_url, None))
-    }
-
-    fn endpoint(base_url: &str, api_key: Option<&str>) -> Endpoint {
-        Endpoint {
-            base_url: base_url.to_owned(),
-            api_key: api_key.map(str::to_owned),
-            plan: None,
-        }
     }
 
     #[test]

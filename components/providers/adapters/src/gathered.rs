@@ -125,17 +125,33 @@ impl Gathered {
     }
 }
 
+/// The pairs that an answer about `name` prices, which is what `name_of` gives for their assets.
+///
+/// # Errors
+/// [`Error::Malformed`] if nothing was asked about it.
+pub(crate) fn about<'a>(
+    provider: &str,
+    name: &str,
+    pairs: &'a [Pair],
+    name_of: impl Fn(&Pair) -> Option<&str>,
+) -> Result<Vec<&'a Pair>, Error> {
+    let asked = pairs.iter().filter(|pair| name_of(pair) == Some(name));
+    let asked: Vec<&Pair> = asked.collect();
+    match asked.is_empty() {
+        true => Err(Error::Malformed(format!(
+            "{provider} answered about '{}', which it wasn't asked for",
+            excerpt(name)
+        ))),
+        false => Ok(asked),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn pair() -> Pair {
-        Pair {
-            asset: "bitcoin".to_owned(),
-            symbol: "BTC".to_owned(),
-            quote: "USD".to_owned(),
-            code: None,
-        }
+        crate::sample::pair("bitcoin", "BTC", "USD")
     }
 
     fn gathered(stated: &[Stated]) -> Result<Vec<Quote>, Error> {

@@ -15,6 +15,8 @@ mod json;
 #[cfg(test)]
 mod properties;
 mod refusal;
+#[cfg(test)]
+mod sample;
 mod tickers;
 pub mod upstream;
 

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
 use crate::adapters::{self, ADAPTERS};
+use crate::sample::pair;
 use crate::upstream::{Endpoint, Error, Pair, Response};
 
 /// A key that no URL and no error may hold.
@@ -75,15 +76,6 @@ fn pairs() -> Vec<Pair> {
         });
     let currencies = ["EUR", "JPY", "GBP"].map(|quote| pair("usd", "USD", quote));
     market.chain(currencies).collect()
-}
-
-fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
-    Pair {
-        asset: asset.to_owned(),
-        symbol: symbol.to_owned(),
-        quote: quote.to_owned(),
-        code: None,
-    }
 }
 
 fn provider() -> impl Strategy<Value = &'static str> {

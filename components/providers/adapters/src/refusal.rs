@@ -69,14 +69,7 @@ fn body_text(response: &Response) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
-    }
+    use crate::sample::answer;
 
     fn said(text: &str) -> Option<Complaint> {
         Some(Complaint {

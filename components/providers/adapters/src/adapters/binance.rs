@@ -107,15 +107,7 @@ fn complaint(response: &Response) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
-        Pair {
-            asset: asset.to_owned(),
-            symbol: symbol.to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
-    }
+    use crate::sample::{self, answer_until, pair};
 
     fn pairs() -> [Pair; 4] {
         [
@@ -130,19 +122,11 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://data-api.binance.vision".to_owned(),
-            api_key: Some("unused-key".to_owned()),
-            plan: None,
-        }
+        sample::endpoint("https://data-api.binance.vision", Some("unused-key"))
     }
 
     fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: vec![("retry-after".to_owned(), "120".to_owned())],
-            body: body.as_bytes().to_vec(),
-        }
+        answer_until("120", status, body)
     }
 
     fn error(status: u16, body: &str) -> Error {

@@ -132,15 +132,7 @@ fn complaint(response: &Response) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
-        Pair {
-            asset: asset.to_owned(),
-            symbol: symbol.to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
-    }
+    use crate::sample::{self, answer_until, pair};
 
     fn pairs() -> [Pair; 4] {
         [
@@ -152,19 +144,11 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://api.bitpin.ir/".to_owned(),
-            api_key: None,
-            plan: None,
-        }
+        sample::endpoint("https://api.bitpin.ir/", None)
     }
 
     fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: vec![("Retry-After".to_owned(), "17".to_owned())],
-            body: body.as_bytes().to_vec(),
-        }
+        answer_until("17", status, body)
     }
 
     fn error(status: u16, body: &str) -> Error {

@@ -5,8 +5,7 @@
 
 use super::Adapter;
 use crate::endpoint::Base;
-use crate::excerpt::excerpt;
-use crate::gathered::{Beside, Gathered};
+use crate::gathered::{self, Beside, Gathered};
 use crate::json::{self, List, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::tickers;
@@ -73,16 +72,7 @@ impl Adapter for Coinbase {
         let (Some(currency), Some(rates)) = (currency, rates) else {
             return Err(json::another_shape(ID, response));
         };
-        let asked: Vec<&Pair> = pairs
-            .iter()
-            .filter(|pair| traded(pair) == Some(&currency))
-            .collect();
-        if asked.is_empty() {
-            return Err(Error::Malformed(format!(
-                "{ID} answered about '{}', which it wasn't asked for",
-                excerpt(&currency)
-            )));
-        }
+        let asked = gathered::about(ID, &currency, pairs, traded)?;
         let mut gathered = Gathered::new(ID, asked.len());
         for pair in asked {
             if let Some(rate) = rates.get(&pair.quote) {
@@ -117,15 +107,7 @@ fn complaint(response: &Response) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
-        Pair {
-            asset: asset.to_owned(),
-            symbol: symbol.to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
-    }
+    use crate::sample::{self, answer, pair};
 
     fn pairs() -> [Pair; 4] {
         [
@@ -137,19 +119,7 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://api.coinbase.com".to_owned(),
-            api_key: Some("unused-key".to_owned()),
-            plan: None,
-        }
-    }
-
-    fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
+        sample::endpoint("https://api.coinbase.com", Some("unused-key"))
     }
 
     fn error(status: u16, body: &str) -> Error {

@@ -266,22 +266,10 @@ fn throttled(response: &Response) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::{self, answer_until, endpoint};
 
     fn pair(asset: &str, quote: &str) -> Pair {
-        Pair {
-            asset: asset.to_owned(),
-            symbol: "ANY".to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
-    }
-
-    fn endpoint(base_url: &str, api_key: Option<&str>) -> Endpoint {
-        Endpoint {
-            base_url: base_url.to_owned(),
-            api_key: api_key.map(str::to_owned),
-            plan: None,
-        }
+        sample::pair(asset, "ANY", quote)
     }
 
     fn with_plan(plan: &str, base_url: &str, api_key: Option<&str>) -> Endpoint {
@@ -300,11 +288,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: vec![("Retry-After".to_owned(), "7".to_owned())],
-            body: body.as_bytes().to_vec(),
-        }
+        answer_until("7", status, body)
     }
 
     fn error(status: u16, body: &str) -> Error {

@@ -10,8 +10,7 @@ use serde_json::value::RawValue;
 
 use super::Adapter;
 use crate::endpoint::{self, Base};
-use crate::excerpt::excerpt;
-use crate::gathered::{Beside, Gathered};
+use crate::gathered::{self, Beside, Gathered};
 use crate::json::{self, Object};
 use crate::refusal::{Complaint, refusal};
 use crate::upstream::{Endpoint, Error, Pair, Provider, Quote, Request, Response, Scope};
@@ -78,16 +77,7 @@ impl Adapter for Frankfurter {
                 "{ID} answered with rates for another amount than 1"
             )));
         }
-        let asked: Vec<&Pair> = pairs
-            .iter()
-            .filter(|pair| currency(pair) == Some(&base))
-            .collect();
-        if asked.is_empty() {
-            return Err(Error::Malformed(format!(
-                "{ID} answered about '{}', which it wasn't asked for",
-                excerpt(&base)
-            )));
-        }
+        let asked = gathered::about(ID, &base, pairs, currency)?;
         let date: Option<String> = json::field(&answer, "date");
         let date = date.and_then(|date| Date::parse(&date));
         let beside = Beside {
@@ -137,14 +127,10 @@ fn complaint(response: &Response) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sample::{self, answer};
 
     fn pair(base: &str, quote: &str) -> Pair {
-        Pair {
-            asset: base.to_ascii_lowercase(),
-            symbol: base.to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
+        sample::pair(&base.to_ascii_lowercase(), base, quote)
     }
 
     fn pairs() -> [Pair; 5] {
@@ -158,19 +144,7 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://api.frankfurter.dev".to_owned(),
-            api_key: None,
-            plan: None,
-        }
-    }
-
-    fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
+        sample::endpoint("https://api.frankfurter.dev", None)
     }
 
     fn error(status: u16, body: &str) -> Error {
@@ -223,7 +197,12 @@ mod tests {
 
     #[test]
     fn rates_without_a_day_have_no_time() {
-        for date in ["", r#""date":null,"#, r#""date":20260515,"#, r#""date":"today","#] {
+        for date in [
+            "",
+            r#""date":null,"#,
+            r#""date":20260515,"#,
+            r#""date":"today","#,
+        ] {
             let body = format!(r#"{{{date}"base":"USD","rates":{{"EUR":0.9}}}}"#);
             let quotes = Frankfurter.parse(&pairs(), &answer(200, &body)).unwrap();
             assert_eq!(quotes[0].updated_ms, None, "{date}");

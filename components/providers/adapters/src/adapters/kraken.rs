@@ -168,15 +168,7 @@ fn complaint(answer: &Object<'_>) -> Option<Complaint> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn pair(asset: &str, symbol: &str, quote: &str) -> Pair {
-        Pair {
-            asset: asset.to_owned(),
-            symbol: symbol.to_owned(),
-            quote: quote.to_owned(),
-            code: None,
-        }
-    }
+    use crate::sample::{self, answer, pair};
 
     fn coded(code: &str, quote: &str) -> Pair {
         Pair {
@@ -195,19 +187,7 @@ mod tests {
     }
 
     fn endpoint() -> Endpoint {
-        Endpoint {
-            base_url: "https://api.kraken.com".to_owned(),
-            api_key: None,
-            plan: None,
-        }
-    }
-
-    fn answer(status: u16, body: &str) -> Response {
-        Response {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
+        sample::endpoint("https://api.kraken.com", None)
     }
 
     fn error(status: u16, body: &str) -> Error {
