@@ -51,7 +51,10 @@ const fn row(
 /// wrongly, or in a form that a correct client reads. Providers that give no times can't be
 /// caught telling old prices.
 fn is_usable(provider: Provider, fault: Fault) -> bool {
-    let tells_times = matches!(provider, Provider::CoinGecko | Provider::Bitpin);
+    let tells_times = matches!(
+        provider,
+        Provider::CoinGecko | Provider::Bitpin | Provider::Frankfurter
+    );
     match fault {
         Fault::Delay(_) | Fault::Scientific | Fault::Mislabelled => true,
         Fault::OldTimestamp => !tells_times,

@@ -173,7 +173,7 @@ async fn an_upstream_that_nobody_trusted_has_certified_is_not_asked_and_told_of(
         until("it is counted", async || {
             let metrics = app.get("/metrics").await.expect_status(200).text;
             metrics
-                .contains(r#"rates_upstream_requests_total{outcome="tls",provider="coingecko"} 1"#)
+                .contains(r#"rates_upstream_requests_total{provider="coingecko",outcome="tls"} 1"#)
         })
         .await;
     }
