@@ -132,21 +132,31 @@ define INSTALL
 if [[ -n $$missing ]]; then
     command -v apt-get >/dev/null || { echo "$(1): install your system's packages for that (Debian:$$missing)" >&2; exit 1; }
     as_root=; [[ $$(id -u) = 0 ]] || as_root=sudo
-    $$as_root apt-get update -qq
-    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+    (
+        # What needs a server starts its own: installing one starts none.
+        if [[ ! -e /usr/sbin/policy-rc.d ]]; then
+            trap '$$as_root rm -f /usr/sbin/policy-rc.d' EXIT
+            printf '#!/bin/sh\nexit 101\n' | $$as_root tee /usr/sbin/policy-rc.d >/dev/null
+            $$as_root chmod 755 /usr/sbin/policy-rc.d
+        fi
+        $$as_root apt-get update -qq
+        $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null
+    )
 fi
 endef
 
-# What only the tests need: promtool to judge /metrics, a Redis, a shell as a pod has it, a CoinGecko
-# client that isn't ours, and schemathesis to try what /openapi.json promises.
+# What only the tests need: Prometheus and Alertmanager with their tools to judge and run what the
+# chart tells them, a Redis, a shell as a pod has it, a CoinGecko client that isn't ours, and
+# schemathesis to try what /openapi.json promises.
 .PHONY: packages
 packages: chart-packages
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
+	command -v prometheus-alertmanager >/dev/null || missing="$$missing prometheus-alertmanager"
 	command -v redis-server >/dev/null || missing="$$missing redis-server"
 	[[ -x /bin/busybox ]] || missing="$$missing busybox"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need promtool$(COMMA) redis-server$(COMMA) busybox and Python with venv)
+	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) busybox and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
