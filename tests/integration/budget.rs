@@ -55,6 +55,12 @@ async fn over_the_budget_of_a_minute_the_next_one_is_asked_until_the_minute_ends
     };
     assert!(metrics.contains(&remaining("minute", 0)), "{metrics}");
     assert!(metrics.contains(&remaining("month", 9_498)), "{metrics}");
+    for (window, limit) in [("minute", 2), ("month", 9_500)] {
+        let line = format!(
+            "rates_upstream_budget_limit{{provider=\"coingecko\",window=\"{window}\"}} {limit}\n"
+        );
+        assert!(metrics.contains(&line), "{metrics}");
+    }
     assert_eq!(next_source(&app, seconds(30)).await, "coingecko");
     assert_eq!(app.market.calls(Provider::CoinGecko), 3);
 }

@@ -1,6 +1,6 @@
 //! Turns counters into Prometheus' text format 0.0.4.
 
-use crate::reading::{Cells, Series, Upstream};
+use crate::reading::{Budget, Cells, Series, Upstream};
 use edge_rates_kit::series::{FAMILIES, Family};
 use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::breaker::Stage;
@@ -69,23 +69,33 @@ pub(crate) fn circuits(upstreams: &[Upstream]) -> Option<MetricFamily> {
     )
 }
 
-/// How many calls each upstream's budget has left.
-pub(crate) fn budgets(upstreams: &[Upstream]) -> Option<MetricFamily> {
-    let metrics = upstreams.iter().flat_map(|upstream| {
-        let left = upstream.left.iter();
-        left.map(|(span, left)| {
-            let labels = vec![
-                label("provider", &upstream.id),
-                label("window", span.as_str()),
-            ];
-            gauge_metric(labels, *left as f64)
-        })
-    });
-    gauges(
+/// How many calls each upstream's budget has left, and how many it began with.
+pub(crate) fn budgets(upstreams: &[Upstream]) -> impl Iterator<Item = MetricFamily> {
+    let remaining = gauges(
         "rates_upstream_budget_remaining",
         "Calls to an upstream that its budget leaves, in this minute and this month.",
-        metrics.collect(),
-    )
+        of_budgets(upstreams, |budget| budget.left),
+    );
+    let limit = gauges(
+        "rates_upstream_budget_limit",
+        "Calls to an upstream that its budget allows, in a minute and in a month.",
+        of_budgets(upstreams, |budget| budget.limit),
+    );
+    remaining.into_iter().chain(limit)
+}
+
+/// A number of every budget.
+fn of_budgets(upstreams: &[Upstream], number: fn(&Budget) -> u64) -> Vec<Metric> {
+    let metrics = upstreams.iter().flat_map(|upstream| {
+        upstream.budgets.iter().map(move |budget| {
+            let labels = vec![
+                label("provider", &upstream.id),
+                label("window", budget.span.as_str()),
+            ];
+            gauge_metric(labels, number(budget) as f64)
+        })
+    });
+    metrics.collect()
 }
 
 /// How far each upstream that was heard was from what was believed.

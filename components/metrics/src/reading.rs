@@ -70,8 +70,19 @@ pub(crate) struct Upstream {
     pub(crate) id: String,
     /// What may be done with it.
     pub(crate) stage: Stage,
-    /// Calls that may still be made, in each span that has a limit.
-    pub(crate) left: Vec<(Span, u64)>,
+    /// Its budget in each span that has a limit.
+    pub(crate) budgets: Vec<Budget>,
+}
+
+/// How often an upstream may be asked within a span.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Budget {
+    /// This minute, or this month.
+    pub(crate) span: Span,
+    /// Calls that may be made within it.
+    pub(crate) limit: u64,
+    /// Calls that may still be made.
+    pub(crate) left: u64,
 }
 
 /// Every upstream that was ever asked, by name.
@@ -80,17 +91,22 @@ pub(crate) async fn upstreams<W: Store + Clock>(world: &W) -> Result<Vec<Upstrea
     for (id, standing) in stored::standings(world).await? {
         let open = stored::circuit(world, &id).await?;
         let now = world.now();
-        let mut left = Vec::new();
+        let mut budgets = Vec::new();
         for span in Span::ALL {
             if let Some(limit) = standing.limits().within(span) {
                 let made = world.increment(&Window::of(span, now).key(&id), 0).await?;
                 let made = u64::try_from(made).unwrap_or(0);
-                left.push((span, u64::from(limit).saturating_sub(made)));
+                let limit = u64::from(limit);
+                budgets.push(Budget {
+                    span,
+                    limit,
+                    left: limit.saturating_sub(made),
+                });
             }
         }
         upstreams.push(Upstream {
             stage: stage(open.as_ref(), None, now),
-            left,
+            budgets,
             id,
         });
     }
@@ -164,16 +180,21 @@ mod tests {
             asked_with: Fingerprint(7),
         };
         block_on(world.set("c/coingecko", &open.encode())).unwrap();
-        let minute = Window::of(Span::Minute, world.now()).key("coingecko");
-        block_on(world.increment(&minute, 3)).unwrap();
+        let calls = Window::of(Span::Minute, world.now()).key("coingecko");
+        block_on(world.increment(&calls, 3)).unwrap();
         let upstreams = block_on(upstreams(&world)).unwrap();
         assert_eq!(upstreams.len(), 1);
         assert_eq!(upstreams[0].id, "coingecko");
         assert_eq!(upstreams[0].stage, Stage::Open);
-        assert_eq!(upstreams[0].left, [(Span::Minute, 5)]);
+        let minute = |left| Budget {
+            span: Span::Minute,
+            limit: 8,
+            left,
+        };
+        assert_eq!(upstreams[0].budgets, [minute(5)]);
         world.advance(Duration::from_secs(60));
         let later = block_on(super::upstreams(&world)).unwrap();
         assert_eq!(later[0].stage, Stage::HalfOpen);
-        assert_eq!(later[0].left, [(Span::Minute, 8)]);
+        assert_eq!(later[0].budgets, [minute(8)]);
     }
 }
