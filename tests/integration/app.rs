@@ -168,6 +168,7 @@ async fn start_host(
 ) -> Host {
     let mut builder = Host::builder(root().join("spin.toml"))
         .listen("127.0.0.1:0".parse().unwrap())
+        .metrics_listen("127.0.0.1:0".parse().unwrap())
         .runtime_config_file(runtime_config(state))
         .state_dir(state.path())
         .wall_clock(Arc::clone(clock) as Arc<dyn runtime_host::WallClock>)

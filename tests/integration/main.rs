@@ -45,6 +45,7 @@ mod listings;
 mod logs;
 mod makefile;
 mod metrics_format;
+mod observability;
 mod operator;
 mod outbound_refusal;
 mod portable;
