@@ -23,7 +23,7 @@ BIN := target/local
 
 .PHONY: help
 help: ## List what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	echo
 	echo "  make up LIVE=1           real upstreams instead of the market simulator"
 	echo "  make up STORE=redis      a store on Redis, which more hosts can share, instead of SQLite"
@@ -199,6 +199,13 @@ chart-packages:
 	    mv target/kubernetes/schemas.new target/kubernetes/schemas
 	fi
 	[[ -x target/checkov/bin/checkov ]] || target/checkov/bin/pip --disable-pip-version-check install -q $(SCANNER_PACKAGE)
+
+# Values files of your own to look at instead of the chart's environments.
+VALUES ?=
+
+.PHONY: k8s-validate
+k8s-validate: setup chart-packages ## Hold the chart for every environment against schemas, references, policies
+	@cargo run -q $(NATIVE) -p edge-rates-kubernetes-tests --bin k8s-validate -- $(VALUES)
 
 # What has tests. Guests are built for them, by themselves.
 TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))

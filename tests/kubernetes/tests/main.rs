@@ -1,0 +1,13 @@
+//! The chart, held against what a cluster would say to it; and that what is wrong is found, by
+//! breaking what was rendered.
+
+#![cfg(test)]
+
+mod every_environment;
+mod hardened;
+mod mutations;
+mod network_table;
+mod policy_scan;
+mod rendering;
+mod requirements;
+mod values_schema;

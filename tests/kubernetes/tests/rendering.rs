@@ -1,0 +1,144 @@
+//! Rendered environments, to look at and to break.
+
+use std::collections::BTreeMap;
+use std::sync::{LazyLock, Mutex};
+
+use kubernetes::chart::{Chart, Rendered};
+use kubernetes::environments;
+use kubernetes::examination::Examination;
+use kubernetes::finding::Finding;
+use kubernetes::object::Object;
+use kubernetes::provided::AllProvided;
+use kubernetes::schema::Schemas;
+use serde_json::Value;
+
+/// What Helm makes of an environment; every environment is rendered once.
+pub(crate) fn rendered(name: &str) -> Rendered {
+    static RENDERED: LazyLock<Mutex<BTreeMap<String, Rendered>>> = LazyLock::new(Mutex::default);
+    let mut all = RENDERED.lock().unwrap();
+    let make = || {
+        let environment = environments::named(name).unwrap();
+        let chart = Chart::ours().unwrap();
+        chart.render(&environment).unwrap()
+    };
+    all.entry(name.to_owned()).or_insert_with(make).clone()
+}
+
+/// All schemas.
+pub(crate) fn schemas() -> Schemas {
+    let oldest = Chart::ours().unwrap().oldest_kubernetes().unwrap();
+    Schemas::load(&oldest).unwrap()
+}
+
+/// What is wrong with what was rendered.
+pub(crate) fn findings(rendered: &Rendered) -> Vec<Finding> {
+    let provided = AllProvided::listed().unwrap();
+    let examination = Examination::of(rendered, &schemas(), &provided).unwrap();
+    examination.findings
+}
+
+/// An environment that somebody breaks.
+pub(crate) struct Broken {
+    rendered: Rendered,
+}
+
+/// An environment to break.
+pub(crate) fn broken(name: &str) -> Broken {
+    Broken {
+        rendered: rendered(name),
+    }
+}
+
+impl Broken {
+    fn object(&mut self, object: &str) -> &mut Object {
+        let names: Vec<String> = self
+            .rendered
+            .objects
+            .iter()
+            .map(Object::to_string)
+            .collect();
+        let at = names.iter().position(|one| one == object);
+        let at = at.unwrap_or_else(|| panic!("no {object} in {names:?}"));
+        &mut self.rendered.objects[at]
+    }
+
+    /// Sets a field; its parent has to be there.
+    pub(crate) fn set(mut self, object: &str, path: &str, value: impl Into<Value>) -> Self {
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let body = &mut self.object(object).body;
+        let parent = body
+            .pointer_mut(parent)
+            .unwrap_or_else(|| panic!("{object} has no {parent}"));
+        match parent {
+            Value::Array(items) => items[key.parse::<usize>().unwrap()] = value.into(),
+            parent => parent[key] = value.into(),
+        }
+        self
+    }
+
+    /// Adds an item to a list.
+    pub(crate) fn push(mut self, object: &str, path: &str, value: impl Into<Value>) -> Self {
+        let body = &mut self.object(object).body;
+        let list = body.pointer_mut(path).and_then(Value::as_array_mut);
+        list.unwrap_or_else(|| panic!("{object} has no list {path}"))
+            .push(value.into());
+        self
+    }
+
+    /// Removes a field that is there.
+    pub(crate) fn remove(mut self, object: &str, path: &str) -> Self {
+        let (parent, key) = path.rsplit_once('/').unwrap();
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let body = &mut self.object(object).body;
+        let removed = match body.pointer_mut(parent).unwrap() {
+            Value::Array(items) => Some(items.remove(key.parse().unwrap())),
+            Value::Object(fields) => fields.remove(&key),
+            _ => None,
+        };
+        assert!(removed.is_some(), "{object} has no {path}");
+        self
+    }
+
+    /// Misspells a field.
+    pub(crate) fn rename(mut self, object: &str, path: &str, key: &str) -> Self {
+        let value = self.object(object).body.pointer(path).cloned();
+        let value = value.unwrap_or_else(|| panic!("{object} has no {path}"));
+        let (parent, _) = path.rsplit_once('/').unwrap();
+        let renamed = format!("{parent}/{key}");
+        self.remove(object, path).set(object, &renamed, value)
+    }
+
+    /// Leaves an object out.
+    pub(crate) fn without(mut self, object: &str) -> Self {
+        let before = self.rendered.objects.len();
+        self.rendered
+            .objects
+            .retain(|one| one.to_string() != object);
+        assert_eq!(self.rendered.objects.len() + 1, before, "no {object}");
+        self
+    }
+
+    /// Adds an object.
+    pub(crate) fn with(mut self, body: Value) -> Self {
+        self.rendered.objects.push(Object {
+            body,
+            origin: kubernetes::object::Origin::Template("broken.yaml".to_owned()),
+        });
+        self
+    }
+
+    /// What was broken has to be found: in this object, at this path, with these words.
+    #[track_caller]
+    pub(crate) fn must_show(self, object: &str, path: &str, words: &str) {
+        let findings = findings(&self.rendered);
+        let is_it =
+            |one: &Finding| one.object == object && one.path == path && one.problem.contains(words);
+        let found: Vec<String> = findings.iter().map(ToString::to_string).collect();
+        assert!(
+            findings.iter().any(is_it),
+            "{object}: {path}: …{words}… is not among\n{}",
+            found.join("\n")
+        );
+    }
+}

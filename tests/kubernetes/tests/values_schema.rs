@@ -1,0 +1,107 @@
+//! Wrong values are refused by Helm before anything is rendered, with the name of the value.
+
+use kubernetes::chart::Chart;
+use kubernetes::environments;
+use kubernetes::fields::Fields;
+use kubernetes::{project, yaml};
+use serde_json::{Value, json};
+
+/// Lays values over an environment, and gives back why Helm refuses them.
+#[track_caller]
+fn refused(environment: &str, values: Value) -> String {
+    let mut environment = environments::named(environment).unwrap();
+    if environment.values.is_null() {
+        environment.values = json!({});
+    }
+    yaml::lay_over(&mut environment.values, &values);
+    match Chart::ours().unwrap().render(&environment) {
+        Ok(_) => panic!("rendered with {values}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_misspelt_value() {
+    let said = refused("dev", json!({ "replica": 3 }));
+    assert!(said.contains("'replica'"), "{said}");
+    let said = refused("dev", json!({ "autoscaling": { "maxReplica": 3 } }));
+    assert!(said.contains("maxReplica"), "{said}");
+    let said = refused(
+        "dev",
+        json!({ "redis": { "builtin": { "sotrage": "1Gi" } } }),
+    );
+    assert!(said.contains("sotrage"), "{said}");
+}
+
+#[test]
+fn a_value_of_a_wrong_type() {
+    let said = refused("dev", json!({ "autoscaling": { "maxReplicas": "many" } }));
+    assert!(said.contains("autoscaling/maxReplicas"), "{said}");
+    let said = refused("dev", json!({ "executor": { "kind": "docker" } }));
+    assert!(said.contains("executor/kind"), "{said}");
+    let said = refused(
+        "dev",
+        json!({ "resources": { "limits": { "memory": "a lot" } } }),
+    );
+    assert!(said.contains("resources/limits/memory"), "{said}");
+}
+
+#[test]
+fn an_image_without_its_digest_outside_of_development() {
+    for environment in ["staging", "production"] {
+        let said = refused(environment, json!({ "image": { "digest": "" } }));
+        assert!(said.contains("digest"), "{said}");
+        let said = refused(environment, json!({ "image": { "digest": null } }));
+        assert!(said.contains("digest"), "{said}");
+        let host = json!({ "executor": { "host": { "image": { "digest": "" } } } });
+        let said = refused(environment, host);
+        assert!(said.contains("digest"), "{said}");
+    }
+    let said = refused("dev", json!({ "image": { "tag": "latest" } }));
+    assert!(said.contains("tag"), "{said}");
+}
+
+#[test]
+fn secrets_made_by_the_chart_in_production() {
+    let said = refused(
+        "production",
+        json!({ "secrets": { "source": "generated" } }),
+    );
+    assert!(said.contains("secrets"), "{said}");
+}
+
+#[test]
+fn metrics_shown_outside() {
+    let paths = json!({ "exposure": { "paths": { "prefix": ["/"] } } });
+    let said = refused("production", paths);
+    assert!(said.contains("/metrics"), "{said}");
+}
+
+#[test]
+fn an_external_redis_without_its_host() {
+    let said = refused(
+        "elsewhere",
+        json!({ "redis": { "external": { "host": "" } } }),
+    );
+    assert!(said.contains("redis"), "{said}");
+}
+
+#[test]
+fn every_variable_of_the_app_is_a_setting_of_the_chart() {
+    let manifest = std::fs::read_to_string(project::root().join("spin.toml")).unwrap();
+    let manifest: Value = toml::from_str(&manifest).unwrap();
+    let schema: Value = yaml::read_file(&project::chart().join("values.schema.json")).unwrap();
+    let settings = schema.table("/properties/settings/properties").unwrap();
+    let variables = manifest.table("/variables").unwrap();
+    for (name, variable) in variables {
+        // Secrets come from a Secret, and a replica is called as its pod.
+        let is_apart = variable.flag("/secret") || name == "replica";
+        assert_eq!(settings.contains_key(name), !is_apart, "{name}");
+    }
+    for name in settings.keys() {
+        assert!(
+            variables.contains_key(name),
+            "spin.toml has no variable {name}"
+        );
+    }
+}
