@@ -146,17 +146,20 @@ fi
 endef
 
 # What only the tests need: Prometheus and Alertmanager with their tools to judge and run what the
-# chart tells them, a Redis, a shell as a pod has it, a CoinGecko client that isn't ours, and
-# schemathesis to try what /openapi.json promises.
+# chart tells them, a Redis, a registry with TLS and passwords and another client for it, a shell as a
+# pod has it, a CoinGecko client that isn't ours, and schemathesis to try what /openapi.json promises.
 .PHONY: packages
 packages: chart-packages
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
 	command -v prometheus-alertmanager >/dev/null || missing="$$missing prometheus-alertmanager"
 	command -v redis-server >/dev/null || missing="$$missing redis-server"
+	command -v docker-registry >/dev/null || missing="$$missing docker-registry"
+	command -v htpasswd >/dev/null || missing="$$missing apache2-utils"
+	command -v skopeo >/dev/null || missing="$$missing skopeo"
 	[[ -x /bin/busybox ]] || missing="$$missing busybox"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) busybox and Python with venv)
+	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use http::Response;
 use runtime_host_keyvalue::Stores;
 use runtime_host_manifest::{
-    AllowedHostError, AllowedHosts, Application, Component as Declared, ComponentId,
+    AllowedHostError, AllowedHosts, Application, Component as Declared, ComponentId, Content,
     DependencySource, Executor, HttpTrigger, RouteTable, Source, Target, TriggerRoute,
     VariableError, VariableValues,
 };
@@ -31,6 +31,7 @@ use crate::composition::{self, CompositionError};
 use crate::guest_output::GuestOutput;
 use crate::imports::{self, ImportError};
 use crate::instance::InstanceState;
+use crate::oci;
 use crate::settings::Limits;
 
 /// Why an application cannot be loaded.
@@ -81,14 +82,24 @@ pub enum LoadError {
         error: io::Error,
     },
     /// A file is no component.
-    #[error("{} of [{place}] is {found}: build it for the target wasm32-wasip2", path.display())]
+    #[error("{file} of [{place}] is {found}: build it for the target wasm32-wasip2")]
     NotAComponent {
         /// The table of the manifest that names the file.
         place: String,
-        /// The file.
-        path: PathBuf,
+        /// The file, or the layer that it is.
+        file: String,
         /// What it is.
         found: &'static str,
+    },
+    /// A layer is not in the cache any more, or not as it was pulled.
+    #[error(
+        "the layer {digest} of [{place}] is not in the cache any more: pull the application again"
+    )]
+    MissingLayer {
+        /// The component that is made of it.
+        place: String,
+        /// What it hashes to.
+        digest: String,
     },
     /// A component does not fit its dependencies.
     #[error(transparent)]
@@ -137,6 +148,8 @@ pub(crate) struct Surroundings {
     pub(crate) outbound: OutboundSettings,
     /// Variables of the environment for every component, over those of the manifest.
     pub(crate) environment: Vec<(String, String)>,
+    /// What came along with the application, if it came out of a registry.
+    pub(crate) contents: Option<oci::Cache>,
 }
 
 /// An application, ready to be served.
@@ -335,7 +348,7 @@ fn load_component(
         LoadError::NothingToServe(format!("the manifest has no component `{id}`"))
     })?;
     let engine = &surroundings.engine;
-    let bytes = composed(application, declared)?;
+    let bytes = composed(application, declared, surroundings.contents.as_ref())?;
     let component = surroundings.compiled.component(engine, &bytes);
     let component = component.map_err(|error| LoadError::Compilation {
         component: id.to_string(),
@@ -376,25 +389,36 @@ fn handler(pre: InstancePre<InstanceState>) -> Option<ProxyPre<InstanceState>> {
     p2::bindings::ProxyPre::new(pre).ok().map(ProxyPre::P2)
 }
 
-fn composed(application: &Application, component: &Declared) -> Result<Vec<u8>, LoadError> {
+/// A component's Wasm file with its dependencies composed in.
+pub(crate) fn composed(
+    application: &Application,
+    component: &Declared,
+    contents: Option<&oci::Cache>,
+) -> Result<Vec<u8>, LoadError> {
     let place = format!("component.{}", component.id);
-    let path = match &component.source {
-        Source::File(path) => path,
-        Source::Url { .. } => return Err(not_fetched("a `source` with `url`", &place)),
-        Source::Registry { .. } => return Err(not_fetched("a `source` from a registry", &place)),
+    let content = match (component.source.content(), &component.source) {
+        (Some(content), _) => content,
+        (None, Source::Registry { .. }) => {
+            return Err(not_fetched("a `source` from a registry", &place));
+        }
+        (None, _) => return Err(not_fetched("a `source` with `url`", &place)),
     };
-    let socket = read_component(path, &place, component)?;
+    let socket = read_component(content, &place, component, contents)?;
     let mut plugs = Vec::new();
     for dependency in &component.dependencies {
         let place = format!("{place}.dependencies");
-        let path = match (application.dependency_file(dependency), &dependency.source) {
-            (Some(path), _) => path,
+        let found = application.dependency_content(dependency);
+        let content = match (found, &dependency.source) {
+            (Some(content), _) => content,
             (None, DependencySource::Registry { .. }) => {
                 return Err(not_fetched("a dependency from a registry", &place));
             }
             (None, _) => return Err(not_fetched("a dependency from a `url`", &place)),
         };
-        plugs.push((dependency, read_component(path, &place, component)?));
+        plugs.push((
+            dependency,
+            read_component(content, &place, component, contents)?,
+        ));
     }
     Ok(composition::compose(component, socket, plugs)?)
 }
@@ -407,8 +431,46 @@ fn not_fetched(what: &str, place: &str) -> LoadError {
     }
 }
 
-fn read_component(path: &Path, place: &str, component: &Declared) -> Result<Vec<u8>, LoadError> {
-    let bytes = fs::read(path).map_err(|error| match error.kind() {
+fn read_component(
+    content: Content<'_>,
+    place: &str,
+    component: &Declared,
+    contents: Option<&oci::Cache>,
+) -> Result<Vec<u8>, LoadError> {
+    let (bytes, file) = match content {
+        Content::File(path) => (
+            read_file(path, place, component)?,
+            path.display().to_string(),
+        ),
+        Content::Digest(digest) => (
+            read_layer(digest, contents).ok_or_else(|| LoadError::MissingLayer {
+                place: place.to_owned(),
+                digest: digest.to_owned(),
+            })?,
+            format!("the layer {digest}"),
+        ),
+    };
+    // A Wasm file begins with its magic number, then the version and the layer: 1 and 0 of a
+    // core module, 13 and 1 of a component.
+    let found = match bytes.get(..8) {
+        Some([0, b'a', b's', b'm', _, _, 1, 0]) => return Ok(bytes),
+        Some([0, b'a', b's', b'm', ..]) => "a core module and not a component",
+        _ => "not a WebAssembly file",
+    };
+    Err(LoadError::NotAComponent {
+        place: place.to_owned(),
+        file,
+        found,
+    })
+}
+
+fn read_layer(digest: &str, contents: Option<&oci::Cache>) -> Option<Vec<u8>> {
+    let content = contents?.read(&digest.parse().ok()?)?;
+    Some(content.into())
+}
+
+fn read_file(path: &Path, place: &str, component: &Declared) -> Result<Vec<u8>, LoadError> {
+    fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => LoadError::MissingFile {
             place: place.to_owned(),
             path: path.to_owned(),
@@ -419,18 +481,6 @@ fn read_component(path: &Path, place: &str, component: &Declared) -> Result<Vec<
             path: path.to_owned(),
             error,
         },
-    })?;
-    // A Wasm file begins with its magic number, then the version and the layer: 1 and 0 of a
-    // core module, 13 and 1 of a component.
-    let found = match bytes.get(..8) {
-        Some([0, b'a', b's', b'm', _, _, 1, 0]) => return Ok(bytes),
-        Some([0, b'a', b's', b'm', ..]) => "a core module and not a component",
-        _ => "not a WebAssembly file",
-    };
-    Err(LoadError::NotAComponent {
-        place: place.to_owned(),
-        path: path.to_owned(),
-        found,
     })
 }
 

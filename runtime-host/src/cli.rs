@@ -1,8 +1,12 @@
 //! The command line: what `runtime-host` takes and how it ends. Everything that a command does
 //! is in the library.
 
+mod access;
 mod build;
 mod logging;
+mod login;
+mod pull;
+mod push;
 mod up;
 
 use std::process::ExitCode;
@@ -23,6 +27,12 @@ enum Command {
     Up(Box<up::Up>),
     /// Builds the components of an application, in the order of the manifest.
     Build(build::Build),
+    /// Pushes an application to an OCI registry, as Spin does.
+    Push(push::Push),
+    /// Pulls an application from an OCI registry into the cache.
+    Pull(pull::Pull),
+    /// Keeps a user name and password for an OCI registry.
+    Login(login::Login),
 }
 
 /// Does what the process's arguments say. The exit code is 1 if that fails, after one sentence
@@ -34,6 +44,9 @@ pub fn run(give_back_memory: fn()) -> ExitCode {
     let done = match Cli::parse().command {
         Command::Up(up) => up.run(give_back_memory),
         Command::Build(build) => build.run(),
+        Command::Push(push) => push.run(),
+        Command::Pull(pull) => pull.run(),
+        Command::Login(login) => login.run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -8,26 +8,21 @@
 use std::collections::HashMap;
 use std::env;
 use std::fmt::Write as _;
-use std::fs::{self, DirBuilder, File};
+use std::fs::{self, DirBuilder};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// What nobody has used for so long is removed.
-const KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+use crate::kept_files;
 
 /// The most that is kept, in bytes: some hundred components.
 const MOST_BYTES: u64 = 512 << 20;
-
-/// The time of last use is not noted more often than this.
-const NOTED: Duration = Duration::from_secs(24 * 60 * 60);
 
 const EXTENSION: &str = "cwasm";
 
@@ -40,11 +35,11 @@ pub(crate) struct CompiledCode {
 }
 
 impl CompiledCode {
-    /// Opens `runtime-host` in the user's cache folder (XDG Base Directory Specification).
-    /// Without one, or where others could write to it, nothing is kept, which the log tells.
-    pub(crate) fn open() -> Self {
-        let folder = match cache_home() {
-            Some(home) => private_folder(&home.join("runtime-host"))
+    /// Opens the cache folder that is given, or else the usual one. Without any, or where others
+    /// could write to it, nothing is kept, which the log tells.
+    pub(crate) fn open(folder: Option<PathBuf>) -> Self {
+        let folder = match folder.or_else(usual_folder) {
+            Some(folder) => private_folder(&folder)
                 .inspect_err(|error| {
                     tracing::warn!("compiled code is not kept, so each start compiles: {error}");
                 })
@@ -87,8 +82,8 @@ impl CompiledCode {
             .serialize()
             .map_err(io::Error::other)
             .and_then(|code| {
-                remove_unused(folder, MOST_BYTES);
-                write(folder, &path, &code)
+                kept_files::remove_unused(folder, MOST_BYTES);
+                kept_files::write(folder, &path, &code)
             })
         {
             tracing::warn!("{} is not kept: {error}", path.display());
@@ -97,12 +92,14 @@ impl CompiledCode {
     }
 }
 
-fn cache_home() -> Option<PathBuf> {
+/// `runtime-host` in the user's cache folder (XDG Base Directory Specification).
+pub(crate) fn usual_folder() -> Option<PathBuf> {
     let absolute = |name| {
         let path = PathBuf::from(env::var_os(name)?);
         path.is_absolute().then_some(path)
     };
-    absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
+    let home = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")));
+    Some(home?.join("runtime-host"))
 }
 
 /// A folder that only this user can write to: what is in it is run as it is.
@@ -139,55 +136,19 @@ fn file_name(engine: &Engine, wasm: &[u8]) -> String {
 
 fn mapped(engine: &Engine, path: &Path) -> Option<Component> {
     let used = fs::metadata(path).ok()?.modified().ok()?;
-    // SAFETY: The file was written by `write` below, complete or not at all, into a folder that
+    // SAFETY: The file was written by `kept_files::write`, complete or not at all, into a folder that
     // only this user can write to, as was checked. wasmtime refuses code of another version of
     // itself or for other settings.
     #[expect(unsafe_code, reason = "mapping compiled code has no safe form")]
     let component = unsafe { Component::deserialize_file(engine, path) };
     match component {
         Ok(component) => {
-            let now = SystemTime::now();
-            if now.duration_since(used).is_ok_and(|age| age > NOTED) {
-                // If that fails the code is compiled anew some day.
-                let _unnoted = File::open(path).and_then(|file| file.set_modified(now));
-            }
+            kept_files::note_use(path, used);
             Some(component)
         }
         Err(error) => {
             tracing::debug!("{} is compiled anew: {error:#}", path.display());
             None
-        }
-    }
-}
-
-/// Others see the whole file or none.
-fn write(folder: &Path, path: &Path, code: &[u8]) -> io::Result<()> {
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    io::Write::write_all(&mut file, code)?;
-    file.persist(path)?;
-    Ok(())
-}
-
-/// Removes what has not been used for long, what a killed host left half written, and the oldest
-/// where it is too much.
-fn remove_unused(folder: &Path, most_bytes: u64) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    let mut files: Vec<(SystemTime, u64, PathBuf)> = entries
-        .flatten()
-        .filter_map(|entry| {
-            let metadata = entry.metadata().ok()?;
-            Some((metadata.modified().ok()?, metadata.len(), entry.path()))
-        })
-        .collect();
-    files.sort_by_key(|(used, _, _)| std::cmp::Reverse(*used));
-    let mut bytes = 0;
-    for (used, length, path) in files {
-        bytes += length;
-        let is_old = used.elapsed().is_ok_and(|age| age > KEPT);
-        if is_old || bytes > most_bytes {
-            let _gone = fs::remove_file(path);
         }
     }
 }
@@ -242,34 +203,5 @@ mod tests {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let error = private_folder(folder.path()).unwrap_err().to_string();
         assert!(error.contains("others can write"), "{error}");
-    }
-
-    #[test]
-    fn what_was_not_used_for_long_goes() {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().join("code");
-        let compiled = kept_in(&folder);
-        let old = folder.join("old.cwasm");
-        let long_ago = SystemTime::now() - KEPT - Duration::from_secs(60);
-        File::create(&old).unwrap().set_modified(long_ago).unwrap();
-        compiled.component(&Engine::default(), EMPTY).unwrap();
-        assert!(!old.exists());
-        assert_eq!(files(&folder).len(), 1);
-    }
-
-    #[test]
-    fn the_oldest_go_where_it_is_too_much() {
-        let folder = tempfile::tempdir().unwrap();
-        for age in 0..10 {
-            let file = File::create(folder.path().join(format!("{age}.cwasm"))).unwrap();
-            file.set_len(100).unwrap();
-            let used = SystemTime::now() - Duration::from_secs(60 * age);
-            file.set_modified(used).unwrap();
-        }
-        remove_unused(folder.path(), 350);
-        let mut left = files(folder.path());
-        left.sort();
-        let names: Vec<_> = left.iter().filter_map(|path| path.file_stem()).collect();
-        assert_eq!(names, ["0", "1", "2"]);
     }
 }

@@ -22,6 +22,7 @@ use crate::clock::{GuestClock, SystemClock, WallClock};
 use crate::compiled::CompiledCode;
 use crate::engine::{self, EngineError};
 use crate::guest_output::GuestOutput;
+use crate::oci;
 use crate::server::listener::{self, ListenError};
 use crate::server::threads::{DrainReport, Threads};
 use crate::settings::Limits;
@@ -93,9 +94,15 @@ pub enum StartError {
     Threads(io::Error),
 }
 
+/// Where an application comes from.
+enum Origin {
+    Manifest(PathBuf),
+    Registry(Box<oci::Pulled>),
+}
+
 /// What a host is to do. See [`Host::builder`].
 pub struct HostBuilder {
-    manifest: PathBuf,
+    origin: Origin,
     listen: SocketAddr,
     find_free_port: bool,
     metrics_listen: Option<SocketAddr>,
@@ -108,6 +115,7 @@ pub struct HostBuilder {
     runtime_config: Option<PathBuf>,
     state_dir: Option<PathBuf>,
     log_dir: Option<PathBuf>,
+    cache_dir: Option<PathBuf>,
     quiet: bool,
     workers: Option<usize>,
     limits: Limits,
@@ -196,7 +204,8 @@ impl HostBuilder {
         self
     }
 
-    /// Where stores are kept: `.spin` beside the manifest unless told.
+    /// Where stores are kept: `.spin` beside the manifest unless told, or in the current folder if
+    /// there is no manifest.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.state_dir = Some(path.into());
@@ -207,6 +216,13 @@ impl HostBuilder {
     #[must_use]
     pub fn log_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.log_dir = Some(path.into());
+        self
+    }
+
+    /// Where compiled code is kept: `runtime-host` in the user's cache folder unless told.
+    #[must_use]
+    pub fn cache_dir(mut self, path: impl Into<PathBuf>) -> Self {
+        self.cache_dir = Some(path.into());
         self
     }
 
@@ -294,8 +310,11 @@ impl HostBuilder {
     }
 
     fn load(mut self) -> Result<Loaded, StartError> {
-        let mut application = runtime_host_manifest::load(&self.manifest)?;
-        self.keep_only(&mut application)?;
+        let (mut application, contents) = match self.origin {
+            Origin::Manifest(path) => (runtime_host_manifest::load(&path)?, None),
+            Origin::Registry(pulled) => (pulled.application, Some(pulled.contents)),
+        };
+        keep_only(&mut application, &self.only)?;
         let config = match &self.runtime_config {
             Some(path) => runtime_host_manifest::load_runtime_config(path)?,
             None => RuntimeConfig::default(),
@@ -311,7 +330,7 @@ impl HostBuilder {
             &config.variables_providers,
             |name| std::env::var(name).ok(),
         )?;
-        self.check_chaining(&application, &values)?;
+        check_chaining(&application, &values, &self.only)?;
         // A busy port is told before seconds of compiling.
         let listener = listener::listen(self.listen, self.find_free_port)?;
         let metrics = self.metrics_listen.map(listen_for_metrics).transpose()?;
@@ -330,7 +349,7 @@ impl HostBuilder {
         let stores = Arc::new(Stores::open(stores)?);
 
         let surroundings = Surroundings {
-            compiled: CompiledCode::open(),
+            compiled: CompiledCode::open(self.cache_dir),
             engine: engine::shared(self.limits.guests_are_bounded)?,
             stores: Arc::clone(&stores),
             output: output.clone(),
@@ -340,6 +359,7 @@ impl HostBuilder {
                 blocked_networks: Arc::new(config.blocked_networks),
             },
             environment: self.environment,
+            contents,
         };
         Ok(Loaded {
             app: Arc::new(App::load(&application, &values, &surroundings)?),
@@ -354,69 +374,69 @@ impl HostBuilder {
             output,
         })
     }
+}
 
-    fn keep_only(&self, application: &mut Application) -> Result<(), LoadError> {
-        if self.only.is_empty() {
-            return Ok(());
-        }
-        if let Some(unknown) = self
-            .only
-            .iter()
-            .find(|id| !application.components.contains_key(id.as_str()))
-        {
-            let known: Vec<_> = application
-                .components
-                .keys()
-                .map(ToString::to_string)
-                .collect();
-            return Err(LoadError::NothingToServe(format!(
-                "the manifest has no component `{unknown}`; it has {}",
-                known.join(", ")
-            )));
-        }
-        application
-            .triggers
-            .retain(|trigger| match &trigger.target {
-                Target::Component(id) => self.is_kept(id),
-                Target::StaticResponse(_) => false,
-            });
-        Ok(())
+/// Leaves out the triggers of other components than `only`, if those are told.
+fn keep_only(application: &mut Application, only: &[String]) -> Result<(), LoadError> {
+    if only.is_empty() {
+        return Ok(());
     }
-
-    fn is_kept(&self, id: &ComponentId) -> bool {
-        self.only.is_empty() || self.only.iter().any(|only| only == id.as_str())
+    if let Some(unknown) = only
+        .iter()
+        .find(|id| !application.components.contains_key(id.as_str()))
+    {
+        let known: Vec<_> = application
+            .components
+            .keys()
+            .map(ToString::to_string)
+            .collect();
+        return Err(LoadError::NothingToServe(format!(
+            "the manifest has no component `{unknown}`; it has {}",
+            known.join(", ")
+        )));
     }
+    application
+        .triggers
+        .retain(|trigger| match &trigger.target {
+            Target::Component(id) => is_kept(only, id),
+            Target::StaticResponse(_) => false,
+        });
+    Ok(())
+}
 
-    /// Refuses to serve a component without one that it calls by name: it would fail only when it
-    /// is asked.
-    fn check_chaining(
-        &self,
-        application: &Application,
-        values: &VariableValues,
-    ) -> Result<(), LoadError> {
-        let ids = || application.components.keys();
-        if ids().all(|id| self.is_kept(id)) {
-            return Ok(());
-        }
-        for component in ids().filter(|id| self.is_kept(id)) {
-            let allowed = application.allowed_hosts(component, values);
-            let allowed = allowed.map_err(|error| LoadError::AllowedHost {
+fn is_kept(only: &[String], id: &ComponentId) -> bool {
+    only.is_empty() || only.iter().any(|only| only == id.as_str())
+}
+
+/// Refuses to serve a component without one that it calls by name: it would fail only when it
+/// is asked.
+fn check_chaining(
+    application: &Application,
+    values: &VariableValues,
+    only: &[String],
+) -> Result<(), LoadError> {
+    let ids = || application.components.keys();
+    if ids().all(|id| is_kept(only, id)) {
+        return Ok(());
+    }
+    for component in ids().filter(|id| is_kept(only, id)) {
+        let allowed = application.allowed_hosts(component, values);
+        let allowed = allowed.map_err(|error| LoadError::AllowedHost {
+            component: component.to_string(),
+            error,
+        })?;
+        let calls = |called: &&ComponentId| {
+            let verdict = allowed.check("http", &format!("{called}.spin.internal"), 80);
+            verdict == Verdict::Allowed(Grant::Name)
+        };
+        if let Some(called) = ids().filter(|id| !is_kept(only, id)).find(calls) {
+            return Err(LoadError::CalledIsLeftOut {
                 component: component.to_string(),
-                error,
-            })?;
-            let calls = |called: &&ComponentId| {
-                let verdict = allowed.check("http", &format!("{called}.spin.internal"), 80);
-                verdict == Verdict::Allowed(Grant::Name)
-            };
-            if let Some(called) = ids().filter(|id| !self.is_kept(id)).find(calls) {
-                return Err(LoadError::CalledIsLeftOut {
-                    component: component.to_string(),
-                    called: called.to_string(),
-                });
-            }
+                called: called.to_string(),
+            });
         }
-        Ok(())
     }
+    Ok(())
 }
 
 /// What is there when everything that can go wrong has gone well.
@@ -495,8 +515,17 @@ pub struct Host {
 impl Host {
     /// Sets up a host for the application of a manifest: a `spin.toml`, or a folder with one.
     pub fn builder(manifest: impl AsRef<Path>) -> HostBuilder {
+        Self::builder_of(Origin::Manifest(manifest.as_ref().to_owned()))
+    }
+
+    /// Sets up a host for an application that has been pulled out of a registry.
+    pub fn builder_of_pulled(pulled: oci::Pulled) -> HostBuilder {
+        Self::builder_of(Origin::Registry(Box::new(pulled)))
+    }
+
+    fn builder_of(origin: Origin) -> HostBuilder {
         HostBuilder {
-            manifest: manifest.as_ref().to_owned(),
+            origin,
             listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
             find_free_port: false,
             metrics_listen: None,
@@ -509,6 +538,7 @@ impl Host {
             runtime_config: None,
             state_dir: None,
             log_dir: None,
+            cache_dir: None,
             quiet: false,
             workers: None,
             limits: Limits::default(),

@@ -1,7 +1,8 @@
 //! Runs Spin applications in wasmtime: a host as a library, for tests and for the binary of the
 //! same name.
 //!
-//! [`Host::builder`] takes a manifest; [`HostBuilder::start`] loads the application and serves
+//! [`Host::builder`] takes a manifest, [`Host::builder_of_pulled`] what [`pull`] has got out of a
+//! registry; [`HostBuilder::start`] loads the application and serves
 //! it on threads of its own; [`Host::drain`] ends it without losing a request. Dropping the
 //! host stops it at once.
 //!
@@ -18,6 +19,8 @@ mod guest_output;
 mod host;
 mod imports;
 mod instance;
+mod kept_files;
+mod oci;
 mod server;
 mod settings;
 mod telemetry;
@@ -28,6 +31,7 @@ pub use composition::CompositionError;
 pub use engine::EngineError;
 pub use host::{Host, HostBuilder, StartError};
 pub use imports::ImportError;
+pub use oci::{Access, Annotations, OciError, Pulled, Reference, pull, push};
 pub use runtime_host_keyvalue::{OpenError, StoreError, StoreLabel, Stores};
 pub use runtime_host_manifest::{
     InvalidReadinessPath, ManifestError, ReadinessPath, RuntimeConfigError,

@@ -1,6 +1,6 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`] and [`process`] are what they start. Those in
-//! [`portable`] ask any deployment.
+//! One module per behaviour; [`app`], [`guest`], [`process`] and [`registry`] are what they start.
+//! Those in [`portable`] ask any deployment.
 
 #![allow(
     clippy::expect_used,
@@ -19,6 +19,7 @@ mod guest;
 mod keep_alive;
 mod process;
 mod promtool;
+mod registry;
 
 mod api_keys;
 mod believing;
@@ -46,6 +47,10 @@ mod logs;
 mod makefile;
 mod metrics_format;
 mod observability;
+mod oci_cache;
+mod oci_errors;
+mod oci_layout;
+mod oci_push;
 mod operator;
 mod outbound_refusal;
 mod portable;

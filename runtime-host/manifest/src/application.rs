@@ -37,9 +37,10 @@ pub struct Application {
     pub other_triggers: Vec<String>,
     /// The components, in the order of the manifest; those that stand inside a trigger last.
     pub components: IndexMap<ComponentId, Component>,
-    /// The manifest file itself.
+    /// The manifest file itself, or the reference under which the application was pulled.
     pub manifest: PathBuf,
-    /// The folder of the manifest, absolute: paths in the manifest start here.
+    /// The folder of the manifest, absolute: paths in the manifest start here. Of an application
+    /// without a manifest, the current folder.
     pub base_dir: PathBuf,
 }
 
@@ -95,14 +96,12 @@ impl Application {
         Ok(hosts)
     }
 
-    /// The file that a dependency comes from, or nothing if it does not come from a file.
-    pub fn dependency_file<'a>(&'a self, dependency: &'a Dependency) -> Option<&'a Path> {
+    /// The Wasm file that a dependency comes from, or nothing if it would have to be fetched.
+    pub fn dependency_content<'a>(&'a self, dependency: &'a Dependency) -> Option<Content<'a>> {
         match &dependency.source {
-            DependencySource::Path(path) => Some(path),
-            DependencySource::Component(id) => match &self.components.get(id)?.source {
-                Source::File(path) => Some(path),
-                Source::Url { .. } | Source::Registry { .. } => None,
-            },
+            DependencySource::Path(path) => Some(Content::File(path)),
+            DependencySource::Content { digest } => Some(Content::Digest(digest)),
+            DependencySource::Component(id) => self.components.get(id)?.source.content(),
             DependencySource::Url { .. } | DependencySource::Registry { .. } => None,
         }
     }
@@ -255,6 +254,31 @@ pub enum Source {
         /// Version of the package.
         version: String,
     },
+    /// What came along with the application, out of a registry.
+    Content {
+        /// What it hashes to: `sha256:` and 64 hex digits.
+        digest: String,
+    },
+}
+
+impl Source {
+    /// The Wasm file itself, or nothing if it would have to be fetched.
+    pub fn content(&self) -> Option<Content<'_>> {
+        match self {
+            Self::File(path) => Some(Content::File(path)),
+            Self::Content { digest } => Some(Content::Digest(digest)),
+            Self::Url { .. } | Self::Registry { .. } => None,
+        }
+    }
+}
+
+/// A Wasm file that need not be fetched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Content<'a> {
+    /// A file on this machine.
+    File(&'a Path),
+    /// What came along with the application, by what it hashes to.
+    Digest(&'a str),
 }
 
 /// Files that a component may read.
@@ -267,6 +291,13 @@ pub enum FileMount {
         /// Absolute path on this machine.
         source: PathBuf,
         /// Absolute path inside the component.
+        destination: String,
+    },
+    /// A file that came along with the application, out of a registry.
+    Content {
+        /// What it hashes to; nothing for a small one that stands in the application itself.
+        digest: Option<String>,
+        /// Its path inside the component, relative to the root.
         destination: String,
     },
 }

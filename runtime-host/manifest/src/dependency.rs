@@ -43,6 +43,11 @@ pub enum DependencySource {
         /// What it must hash to: `sha256:` and 64 hex digits.
         digest: String,
     },
+    /// What came along with the application, out of a registry.
+    Content {
+        /// What it hashes to: `sha256:` and 64 hex digits.
+        digest: String,
+    },
 }
 
 /// Which rights of its component a dependency gets. Without being told it gets none.

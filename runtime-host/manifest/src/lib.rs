@@ -6,7 +6,8 @@
 //! in one sentence with the fix. Nothing is loaded, served or run here, and nothing is known of
 //! WebAssembly: that is the host's part.
 //!
-//! [`load`] gives the [`Application`]. [`VariableValues::resolve`] gives its variables their
+//! [`load`] gives the [`Application`], and [`unlock`] the same from the form in which Spin puts it
+//! into registries, which [`lock`] writes. [`VariableValues::resolve`] gives its variables their
 //! values; with those, [`Application::component_variables`] and [`Application::allowed_hosts`]
 //! say what each component gets. [`RouteTable`] finds the trigger for a request path.
 //! [`load_runtime_config`] gives the [`RuntimeConfig`].
@@ -17,6 +18,7 @@ mod application;
 mod blocked_networks;
 mod dependency;
 mod error;
+mod locked;
 mod names;
 mod reading;
 mod redis_url;
@@ -33,12 +35,13 @@ pub use allowed_hosts::{
     AllowedHostError, AllowedHosts, Grant, Refusal, RefusalReason, Verdict, chained_component,
 };
 pub use application::{
-    Application, Build, Component, Executor, FileMount, HttpTrigger, Profile, Source,
+    Application, Build, Component, Content, Executor, FileMount, HttpTrigger, Profile, Source,
     StaticResponse, Target, TargetEnvironment, TriggerRoute, VariableDeclaration,
 };
 pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks};
 pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
 pub use error::{ManifestError, Place, Problem};
+pub use locked::{FileContent, LockError, LockedContents, UnlockError, lock, unlock};
 pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};
 pub use reading::load;
 pub use redis_url::{RedisUrl, RedisUrlError};

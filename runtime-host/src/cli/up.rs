@@ -4,7 +4,7 @@
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -13,8 +13,10 @@ use clap::Args;
 use runtime_host_manifest::{ReadinessPath, VariableOverride};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::access::AccessArgs;
 use super::build::build;
 use super::logging::{self, Format};
+use crate::oci::{self, Reference};
 use crate::{Host, Limits};
 
 /// How long Ctrl-C waits for what has begun: somebody sits in front of it.
@@ -26,9 +28,15 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// Arguments of `up`.
 #[derive(Debug, Args)]
 pub(super) struct Up {
-    /// The manifest, or the folder with it.
-    #[arg(short = 'f', long = "from", value_name = "PATH", default_value = ".")]
-    from: PathBuf,
+    /// The manifest, or the folder with it, or an application in a registry:
+    /// registry/name:tag, or registry/name@sha256:….
+    #[arg(
+        short = 'f',
+        long = "from",
+        value_name = "PATH|REFERENCE",
+        default_value = "."
+    )]
+    from: String,
 
     /// Sets an environment variable of every component. May be given more than once.
     #[arg(short = 'e', long = "env", value_name = "NAME=VALUE", value_parser = pair)]
@@ -69,9 +77,17 @@ pub(super) struct Up {
     #[arg(long, value_name = "FILE", env = "RUNTIME_CONFIG_FILE")]
     runtime_config_file: Option<PathBuf>,
 
-    /// Where stores are kept. [default: .spin beside the manifest]
-    #[arg(long, value_name = "PATH")]
+    /// Where stores are kept. [default: .spin beside the manifest, or in the current folder]
+    #[arg(long, value_name = "PATH", env = "RUNTIME_HOST_STATE_DIR")]
     state_dir: Option<PathBuf>,
+
+    /// Where compiled code and what is pulled are kept. [default: runtime-host in the user's
+    /// cache folder]
+    #[arg(long, value_name = "PATH")]
+    cache_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    access: AccessArgs,
 
     /// Where the output of components is kept. [default: logs in the state directory]
     #[arg(short = 'L', long, value_name = "PATH")]
@@ -194,14 +210,17 @@ impl LimitArgs {
 impl Up {
     pub(super) fn run(&self, give_back_memory: fn()) -> Result<()> {
         let _log = logging::start(self.format);
-        if self.build {
-            build(&self.from, &self.only_components())?;
+        let from = Origin::of(&self.from)?;
+        match &from {
+            Origin::Manifest(path) if self.build => build(path, &self.only_components())?,
+            // What is in a registry has been built.
+            Origin::Manifest(_) | Origin::Registry(_) => {}
         }
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
             .context("the host's runtime does not start")?;
-        let served = runtime.block_on(self.serve(give_back_memory));
+        let served = runtime.block_on(self.serve(from, give_back_memory));
         // After a second signal nothing is waited for.
         runtime.shutdown_background();
         served
@@ -215,8 +234,8 @@ impl Up {
         named.map(str::to_owned).collect()
     }
 
-    async fn serve(&self, give_back_memory: fn()) -> Result<()> {
-        let host = self.start().await?;
+    async fn serve(&self, from: Origin, give_back_memory: fn()) -> Result<()> {
+        let host = self.start(from).await?;
         let mut signals = Signals::new().context("signals cannot be received")?;
         announce(&host);
         if let Some(address) = host.metrics_address() {
@@ -255,8 +274,17 @@ impl Up {
         }
     }
 
-    async fn start(&self) -> Result<Host> {
-        let mut builder = Host::builder(&self.from)
+    async fn start(&self, from: Origin) -> Result<Host> {
+        let builder = match from {
+            Origin::Manifest(path) => Host::builder(path),
+            Origin::Registry(reference) => {
+                let access = self.access.access(self.cache_dir.clone());
+                let pulled = oci::pull(&reference, &access).await?;
+                tracing::info!("serving {reference}, which is {}", pulled.digest());
+                Host::builder_of_pulled(pulled)
+            }
+        };
+        let mut builder = builder
             .listen(self.listen)
             .find_free_port(self.find_free_port)
             .only_components(self.only_components())
@@ -289,6 +317,9 @@ impl Up {
         if let Some(path) = &self.state_dir {
             builder = builder.state_dir(path);
         }
+        if let Some(path) = &self.cache_dir {
+            builder = builder.cache_dir(path);
+        }
         if let Some(path) = &self.log_dir {
             builder = builder.log_dir(path);
         }
@@ -296,6 +327,24 @@ impl Up {
             builder = builder.workers(workers.get());
         }
         Ok(builder.start().await?)
+    }
+}
+
+/// Where the application is.
+#[derive(Debug)]
+enum Origin {
+    Manifest(PathBuf),
+    Registry(Reference),
+}
+
+impl Origin {
+    /// A path that exists is a path, whatever else it could mean.
+    fn of(text: &str) -> Result<Self> {
+        let path = Path::new(text);
+        if !path.exists() && Reference::is_meant_by(text) {
+            return Ok(Self::Registry(text.parse()?));
+        }
+        Ok(Self::Manifest(path.to_owned()))
     }
 }
 
@@ -345,7 +394,7 @@ fn bytes(size: ByteSize) -> usize {
     usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
 }
 
-fn pair(argument: &str) -> Result<(String, String), String> {
+pub(super) fn pair(argument: &str) -> Result<(String, String), String> {
     match argument.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
         _ => Err("write it as name=value".to_owned()),
@@ -454,6 +503,18 @@ mod tests {
         let limits = up.limits.limits();
         assert_eq!(limits.max_instance_memory, 64 << 20);
         assert_eq!(limits.request_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn a_path_that_exists_is_never_a_reference() {
+        let folder = tempfile::tempdir().unwrap();
+        let looks_like_one = folder.path().join("app:1");
+        std::fs::create_dir(&looks_like_one).unwrap();
+        let path = looks_like_one.to_str().unwrap();
+        assert!(matches!(Origin::of(path).unwrap(), Origin::Manifest(_)));
+        assert!(matches!(Origin::of(".").unwrap(), Origin::Manifest(_)));
+        let reference = Origin::of("127.0.0.1:5000/app:1").unwrap();
+        assert!(matches!(reference, Origin::Registry(_)));
     }
 
     #[test]

@@ -106,12 +106,13 @@ static_response = { body = "hello" }
         let values = VariableValues::resolve(&application, &[], |_| None).unwrap();
         let surroundings = Surroundings {
             engine: crate::engine::shared(true).unwrap(),
-            compiled: CompiledCode::open(),
+            compiled: CompiledCode::open(None),
             stores: Arc::new(Stores::temporary([]).unwrap()),
             output: GuestOutput::start(folder.path().to_owned(), false).unwrap(),
             clock: GuestClock(Arc::new(SystemClock)),
             outbound: OutboundSettings::default(),
             environment: Vec::new(),
+            contents: None,
         };
         let app = App::load(&application, &values, &surroundings).unwrap();
         let state = Arc::new(ServerState {

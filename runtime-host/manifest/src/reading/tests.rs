@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::application::{Build, Executor, FileMount, Source, Target, TriggerRoute};
+use crate::application::{Build, Content, Executor, FileMount, Source, Target, TriggerRoute};
 use crate::dependency::{DependencySource, Inheritance};
 
 const MINIMAL: &str = "spin_manifest_version = 2\n[application]\nname = \"a\"\n";
@@ -193,9 +193,9 @@ fn every_kind_of_dependency_is_read() {
     );
     let dependencies = &application.components[&id("full")].dependencies;
     assert_eq!(dependencies[0].export.as_deref(), Some("x:y/z"));
-    let file = application.dependency_file(&dependencies[0]);
-    assert_eq!(file, Some(Path::new("/app/c.wasm")));
-    assert_eq!(application.dependency_file(&dependencies[1]), None);
+    let file = application.dependency_content(&dependencies[0]);
+    assert_eq!(file, Some(Content::File(Path::new("/app/c.wasm"))));
+    assert_eq!(application.dependency_content(&dependencies[1]), None);
 }
 
 #[test]
