@@ -149,7 +149,7 @@ endef
 # chart tells them, a Redis, a registry with TLS and passwords and another client for it, a shell as a
 # pod has it, a CoinGecko client that isn't ours, and schemathesis to try what /openapi.json promises.
 .PHONY: packages
-packages: chart-packages
+packages: chart-packages test-image-packages
 	@missing=
 	command -v promtool >/dev/null || missing="$$missing prometheus"
 	command -v prometheus-alertmanager >/dev/null || missing="$$missing prometheus-alertmanager"
@@ -214,13 +214,55 @@ k8s-validate: setup chart-packages ## Hold the chart for every environment again
 TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
 
 .PHONY: test
-test: components guests packages ## Run every test: unit, property and integration
+test: components guests packages image-of-tests ## Run every test: unit, property and integration
 	@echo "Building the host and the tests (some minutes the first time) …"
 	# The host together with the tests, although it could be built by itself: tests ask more of
 	# some libraries, and with other features those would all be built twice.
 	cargo build $(NATIVE) $(TESTED) --bins --tests
 	cargo test $(NATIVE) $(TESTED) --doc
 	cargo test $(NATIVE) $(TESTED) --lib --bins --tests
+
+# The host's container image. What ships is a release build; the tests take the code that they have
+# been built with, where only the host's own crates are compiled once more.
+IMAGE ?= target/image/release
+STATIC := RUSTC_WORKSPACE_WRAPPER=$(CURDIR)/runtime-host/image/rustc-static
+
+.PHONY: image
+image: setup image-packages ## Build the host's container image into IMAGE=target/image/release
+	@echo "Building the host as one static file (many minutes the first time) …"
+	$(STATIC) cargo build --release -p runtime-host --bin runtime-host
+	runtime-host/image/build target/release/runtime-host $(IMAGE)
+
+.PHONY: image-test
+image-test: image components test-image-packages ## Run that image as a cluster would
+	@EDGE_RATES_IMAGE=$(abspath $(IMAGE)) cargo test $(NATIVE) $(TESTED) --test image
+
+# `redis` is the smallest of the tests: with one of them, libraries have the features that they
+# have for all, and none is built twice.
+.PHONY: image-of-tests
+image-of-tests: setup image-packages
+	@$(STATIC) cargo build $(NATIVE) $(TESTED) --bin runtime-host --test redis
+	runtime-host/image/build $(BIN)/runtime-host target/image/$(notdir $(BIN))
+
+.PHONY: image-packages
+image-packages:
+	@missing=
+	command -v buildah >/dev/null || missing="$$missing buildah"
+	command -v readelf >/dev/null || missing="$$missing binutils"
+	$(call INSTALL,An image needs buildah and readelf)
+
+# What runs it, and what it finds around it: a network, names, a proxy, Redis.
+.PHONY: test-image-packages
+test-image-packages: image-packages
+	@missing=
+	has() { command -v "$$1" >/dev/null || [[ -x /usr/sbin/$$1 ]]; }
+	has runc || missing="$$missing runc"
+	has ip || missing="$$missing iproute2"
+	has iptables-restore || missing="$$missing iptables"
+	has dnsmasq || missing="$$missing dnsmasq-base"
+	has nginx || missing="$$missing nginx-light"
+	has redis-server || missing="$$missing redis-server"
+	$(call INSTALL,The tests of the image need runc$(COMMA) iproute2$(COMMA) iptables$(COMMA) dnsmasq$(COMMA) nginx and redis-server)
 
 # Where `make portable` finds what it tests, and how much `make api-check` makes up.
 URL ?= http://127.0.0.1:3000

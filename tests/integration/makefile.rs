@@ -233,7 +233,7 @@ async fn make_help_lists_what_can_be_made() {
 async fn make_test_builds_everything_and_runs_every_test() {
     let folder = folder(&["cargo", "rustup"]);
     let output = make(&folder)
-        .args(["test", "-o", "packages"])
+        .args(["test", "-o", "packages", "-o", "image-of-tests"])
         .output()
         .await
         .unwrap();
