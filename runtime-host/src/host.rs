@@ -27,6 +27,7 @@ use crate::server::listener::{self, ListenError};
 use crate::server::threads::{DrainReport, Threads};
 use crate::settings::Limits;
 use crate::telemetry::endpoint::Endpoint;
+use crate::telemetry::traces::Traces;
 use crate::telemetry::{Observed, Summary};
 
 /// The store that `--key-value` writes to.
@@ -285,16 +286,19 @@ impl HostBuilder {
             let store = default_store(&loaded.labels).ok_or(StartError::NoDefaultStore)?;
             loaded.stores.set_many(store, first).await?;
         }
+        let traces = Traces::from_environment(&loaded.app.name, &loaded.app.version);
         let server = Threads::start(
             &loaded.app,
             &loaded.limits,
             loaded.listener,
             loaded.workers,
             loaded.readiness_path.map(|path| path.as_str().to_owned()),
+            traces.clone(),
         )
         .map_err(StartError::Threads)?;
         let mut host = Host {
             metrics: None,
+            traces,
             server,
             app: loaded.app,
             stores: loaded.stores,
@@ -504,6 +508,7 @@ fn processors() -> usize {
 pub struct Host {
     /// Ends first: it looks into everything else.
     metrics: Option<Endpoint>,
+    traces: Option<Arc<Traces>>,
     server: Threads,
     app: Arc<App>,
     stores: Arc<Stores>,
@@ -610,8 +615,14 @@ impl Host {
             }
             Err(_) => tracing::error!("the last writes to the key-value stores take too long"),
         }
-        let output = self.output.clone();
-        let _flushed = tokio::task::spawn_blocking(move || output.flush(LAST_WRITES)).await;
+        let (output, traces) = (self.output.clone(), self.traces.clone());
+        let finish = move || {
+            output.flush(LAST_WRITES);
+            if let Some(traces) = traces {
+                traces.finish(LAST_WRITES);
+            }
+        };
+        let _finished = tokio::task::spawn_blocking(finish).await;
         report
     }
 }

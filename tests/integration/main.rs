@@ -73,6 +73,7 @@ mod smoke_test;
 mod start_up_errors;
 mod stream;
 mod tls;
+mod traces;
 mod upstream_calls;
 mod upstreams;
 mod wasi_generations;

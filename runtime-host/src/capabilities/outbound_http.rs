@@ -35,6 +35,7 @@ use crate::instance::InstanceState;
 use crate::instance::lifetime::Watch;
 use crate::server::core::Core;
 use crate::telemetry::record::{self, ComponentRecord};
+use crate::telemetry::traces::Traces;
 use connector::{CONNECT_TIMEOUT, ConnectFailure, Connector, Target};
 use upstream::UpstreamBody;
 
@@ -118,6 +119,7 @@ pub(crate) struct OutboundHttp {
     caller: Option<GuestTaskId>,
     waiting: Arc<AtomicUsize>,
     record: Arc<ComponentRecord>,
+    traces: Option<Arc<Traces>>,
 }
 
 impl OutboundHttp {
@@ -127,6 +129,7 @@ impl OutboundHttp {
         core: &Weak<Core>,
         watch: &Arc<Watch>,
         record: &Arc<ComponentRecord>,
+        traces: Option<&Arc<Traces>>,
     ) -> Self {
         Self {
             component: Arc::clone(component),
@@ -136,12 +139,13 @@ impl OutboundHttp {
             caller: None,
             waiting: Arc::default(),
             record: Arc::clone(record),
+            traces: traces.cloned(),
         }
     }
 
     /// How many calls between components led to the one that is being made now.
-    fn chain_length(&mut self) -> u8 {
-        let so_far = match self.caller.take() {
+    fn chain_length(&self, caller: Option<GuestTaskId>) -> u8 {
+        let so_far = match caller {
             Some(task) => self.watch.chain_length(task),
             // WASI 0.2 does not say which task calls, but an instance has just one request.
             None => self.watch.longest_chain(),
@@ -149,7 +153,11 @@ impl OutboundHttp {
         so_far.saturating_add(1)
     }
 
-    fn destination(&mut self, request: &Request<WasiBody>) -> Result<Destination, Error> {
+    fn destination(
+        &self,
+        request: &Request<WasiBody>,
+        caller: Option<GuestTaskId>,
+    ) -> Result<Destination, Error> {
         let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
         let allowed = &self.component.allowed_hosts;
         if allowed.check(target.scheme, target.host, target.port) == Verdict::Refused {
@@ -165,7 +173,7 @@ impl OutboundHttp {
             };
         }
         let core = self.core.upgrade().ok_or(Error::ConnectionTerminated)?;
-        let chain_length = self.chain_length();
+        let chain_length = self.chain_length(caller);
         if chain_length > MAX_CHAIN {
             return Err(Error::LoopDetected);
         }
@@ -308,15 +316,21 @@ impl WasiHttpHooks for OutboundHttp {
 
     fn send_request(
         &mut self,
-        request: Request<WasiBody>,
+        mut request: Request<WasiBody>,
         options: Option<RequestOptions>,
         _response_outcome: Box<dyn Future<Output = Result<(), Error>> + Send>,
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let times = Times::of(options);
-        let destination = self.destination(&request);
+        let caller = self.caller.take();
+        let destination = self.destination(&request, caller);
         let waiting = Waiting::begin(&self.waiting);
         let component = Arc::clone(&self.component);
-        let sending = record::Sending::now(&self.record);
+        let span = self.traces.as_ref().map(|traces| {
+            let (method, url) = (request.method().clone(), request.uri().clone());
+            let made_for = self.watch.span(caller);
+            traces.call(&method, &url, request.headers_mut(), made_for.as_ref())
+        });
+        let sending = record::Sending::now(&self.record, span);
         Box::new(async move {
             let sent = async {
                 let _waiting = waiting.ok_or(Error::ConnectionLimitReached)?;

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 
+use crate::telemetry::traces::SpanContext;
+
 /// How long after a request's deadline its instance is ended by force, if the guest keeps the
 /// request from being ended alone.
 const SLACK: Duration = Duration::from_millis(10);
@@ -25,6 +27,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// How long a guest may compute after its answers before it is stopped. Waiting is not counted.
 /// A guest that computes keeps new requests out of its instance.
 const COMPUTING_AFTER_ANSWERS: Duration = Duration::from_secs(1);
+
+/// How many traced requests of an instance are remembered: a few times as many as it serves at
+/// once.
+const MAX_TRACED: usize = 64;
 
 /// Times that bound an instance's life.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +62,18 @@ struct Requests {
     body_progressed: Option<Instant>,
     /// Requests that came from another component, with the length of their chain of calls.
     chained: Vec<(GuestTaskId, u8)>,
+    /// The last requests that are traced, the newest at the end. They stay when they are answered:
+    /// guests make calls for them afterwards.
+    traced: VecDeque<(GuestTaskId, SpanContext)>,
+}
+
+/// What led to a request.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lineage {
+    /// How many calls between components there were; none for a request from outside.
+    pub(crate) chain_length: u8,
+    /// What its own calls are traced under.
+    pub(crate) span: Option<SpanContext>,
 }
 
 #[derive(Debug)]
@@ -95,6 +113,14 @@ impl Watch {
         let requests = self.requests();
         let lengths = requests.chained.iter().map(|(_, length)| *length);
         lengths.max().unwrap_or(0)
+    }
+
+    /// The span of the request of this task; without a task, of the last request.
+    pub(crate) fn span(&self, task: Option<GuestTaskId>) -> Option<SpanContext> {
+        let requests = self.requests();
+        let mut newest_first = requests.traced.iter().rev();
+        let span = newest_first.find(|(traced, _)| task.is_none_or(|task| task == *traced));
+        span.map(|(_, span)| Arc::clone(span))
     }
 
     fn requests(&self) -> MutexGuard<'_, Requests> {
@@ -140,14 +166,21 @@ pub(crate) struct RequestDeadline {
 }
 
 impl RequestDeadline {
-    /// The deadline of the request that `task` answers. `chain_length` is the number of calls
-    /// between components that led to it.
+    /// The deadline of the request that `task` answers.
     pub(crate) fn new(
         watch: Arc<Watch>,
         task: GuestTaskId,
-        chain_length: u8,
+        lineage: Lineage,
         deadline: Instant,
     ) -> Self {
+        let Lineage { chain_length, span } = lineage;
+        if let Some(span) = span {
+            let mut requests = watch.requests();
+            if requests.traced.len() == MAX_TRACED {
+                requests.traced.pop_front();
+            }
+            requests.traced.push_back((task, span));
+        }
         let chained = chain_length > 0;
         if chained {
             watch.requests().chained.push((task, chain_length));

@@ -24,7 +24,7 @@ use wasmtime_wasi_http::handler::Response;
 
 use crate::app::LoadedComponent;
 use crate::capabilities::outbound_http::{self, HttpClient};
-use crate::instance::lifetime::Watch;
+use crate::instance::lifetime::{Lineage, Watch};
 use crate::instance::runner;
 use crate::server::core::{Core, Permit};
 use crate::settings::Limits;
@@ -64,8 +64,7 @@ pub(crate) enum Failure {
 /// A request that waits for an instance.
 pub(crate) struct Job {
     pub(super) request: Request<WasiBody>,
-    /// How many calls between components led to it; 0 for one from outside.
-    pub(super) chain_length: u8,
+    pub(super) lineage: Lineage,
     pub(super) arrived: Instant,
     /// Filled in by the instance that serves the request.
     pub(super) served_by: Arc<OnceLock<Arc<Watch>>>,
@@ -135,7 +134,7 @@ impl Pool {
     pub(crate) async fn answer(
         self: &Arc<Self>,
         request: Request<WasiBody>,
-        chain_length: u8,
+        lineage: Lineage,
         arrived: Instant,
         permit: Option<Arc<Permit>>,
     ) -> Result<(Response, Arc<OnceLock<Arc<Watch>>>), Failure> {
@@ -143,7 +142,7 @@ impl Pool {
         let served_by = Arc::new(OnceLock::new());
         self.dispatch(Job {
             request,
-            chain_length,
+            lineage,
             arrived,
             served_by: Arc::clone(&served_by),
             permit,

@@ -115,6 +115,7 @@ async fn instantiate(
         &pool.core,
         watch,
         &pool.record,
+        core.traces(),
     );
     let stores = pool.component.stores.recorded(&core.record().stores);
     let mut store = new_store(
@@ -299,7 +300,7 @@ async fn call(
 ) -> wasmtime::Result<bool> {
     let Job {
         request,
-        chain_length,
+        lineage,
         arrived,
         served_by,
         permit: _counted,
@@ -315,7 +316,7 @@ async fn call(
         store.set_epoch_deadline(1);
         let prepared = Prepared::new(store, proxy, request, InstanceState::http, answer)?;
         let task = task_of(&prepared);
-        let deadline = RequestDeadline::new(Arc::clone(watch), task, chain_length, deadline);
+        let deadline = RequestDeadline::new(Arc::clone(watch), task, lineage, deadline);
         wasmtime::error::Ok((prepared, deadline))
     })?;
     if !limits.guests_are_bounded {

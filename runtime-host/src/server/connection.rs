@@ -118,6 +118,7 @@ static_response = { body = "hello" }
         let state = Arc::new(ServerState {
             readiness_path: None,
             departure: Arc::default(),
+            traces: None,
         });
         Core::new(Arc::new(app), Arc::new(Limits::default()), state)
     }

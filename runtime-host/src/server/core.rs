@@ -7,6 +7,7 @@ use std::sync::{Arc, Weak};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -16,6 +17,7 @@ use wasmtime::Engine;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::app::{Answerer, App};
+use crate::instance::lifetime::Lineage;
 use crate::instance::pool::{Failure, Pool};
 use crate::server::body::{self, AnswerBody, GuestBody};
 use crate::server::departure::Departure;
@@ -23,6 +25,7 @@ use crate::server::problem::Problem;
 use crate::server::request::{self, Origin};
 use crate::settings::Limits;
 use crate::telemetry::record::{Asked, CoreRecord};
+use crate::telemetry::traces::Traces;
 
 /// Paths under this one are answered by the host itself.
 const WELL_KNOWN: &str = "/.well-known/spin/";
@@ -33,6 +36,8 @@ pub(crate) struct ServerState {
     /// application answers there until the host is on its way out.
     pub(crate) readiness_path: Option<String>,
     pub(crate) departure: Arc<Departure>,
+    /// None unless the environment asks for them.
+    pub(crate) traces: Option<Arc<Traces>>,
 }
 
 /// One core.
@@ -121,6 +126,11 @@ impl Core {
     /// How many instances have work to do, also after their answers.
     pub(crate) fn busy_instances(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.busy_instances)
+    }
+
+    /// What makes traces, if anything does.
+    pub(crate) fn traces(&self) -> Option<&Arc<Traces>> {
+        self.server.traces.as_ref()
     }
 
     /// What the core has noted so far.
@@ -256,11 +266,28 @@ impl Core {
             return Err(Problem::BodyTooLarge(limit));
         }
         let (mut head, body) = request.into_parts();
+        if let Some(traces) = self.traces() {
+            let Parts {
+                method, headers, ..
+            } = &mut head;
+            let route = Some(matched.raw_component_route());
+            asked.trace(traces.request(method, path, headers, self.name(component), route));
+        }
         request::complete(&mut head, &matched, client)?;
         let (body, exceeded) = body::bounded(body, limit);
         let request = Request::from_parts(head, body);
+        let lineage = Lineage {
+            chain_length: 0,
+            span: asked.span(),
+        };
         let answered = match self
-            .call(component, request, 0, asked.at, Some(Arc::clone(&permit)))
+            .call(
+                component,
+                request,
+                lineage,
+                asked.at,
+                Some(Arc::clone(&permit)),
+            )
             .await
         {
             Ok(response) => {
@@ -321,12 +348,12 @@ impl Core {
         &self,
         component: usize,
         request: Request<WasiBody>,
-        chain_length: u8,
+        lineage: Lineage,
         arrived: Instant,
         permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
-        match pool.answer(request, chain_length, arrived, permit).await {
+        match pool.answer(request, lineage, arrived, permit).await {
             Ok((response, instance)) => Ok(response.map(|body| GuestBody::new(body, instance))),
             Err(failure) => {
                 tracing::debug!("component `{}`: {failure}", self.name(component));
@@ -395,15 +422,32 @@ impl Core {
         chain_length: u8,
     ) -> Result<Response<GuestBody>, Problem> {
         let (mut head, body) = request.into_parts();
+        let mut span = self.traces().map(|traces| {
+            let Parts {
+                method,
+                headers,
+                uri,
+                ..
+            } = &mut head;
+            traces.request(method, uri.path(), headers, self.name(component), None)
+        });
         request::complete(&mut head, matched, &Origin::another_component())?;
-        self.call(
-            component,
-            Request::from_parts(head, body),
+        let lineage = Lineage {
             chain_length,
-            Instant::now(),
-            None,
-        )
-        .await
+            span: span.as_ref().map(|span| Arc::clone(span.context())),
+        };
+        let request = Request::from_parts(head, body);
+        let answered = self
+            .call(component, request, lineage, Instant::now(), None)
+            .await;
+        if let Some(span) = &mut span {
+            let status = match &answered {
+                Ok(response) => response.status(),
+                Err(problem) => problem.status(),
+            };
+            span.answered(Some(status));
+        }
+        answered
     }
 }
 

@@ -17,6 +17,7 @@ use crate::server::core::{Core, OpenConnection, ServerState};
 use crate::server::departure::Departure;
 use crate::server::request::Origin;
 use crate::settings::Limits;
+use crate::telemetry::traces::Traces;
 
 /// After an error of `accept`, such as too many open files, it is tried again this much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -83,12 +84,14 @@ impl Threads {
         listener: TcpListener,
         workers: usize,
         readiness_path: Option<String>,
+        traces: Option<Arc<Traces>>,
     ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let departure = Arc::new(Departure::default());
         let state = Arc::new(ServerState {
             readiness_path,
             departure: Arc::clone(&departure),
+            traces,
         });
         let (phase, _) = watch::channel(Phase::Serving);
         let (close, _) = watch::channel(false);

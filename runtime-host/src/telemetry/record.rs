@@ -11,6 +11,7 @@ use wasmtime_wasi_http::Error as OutboundError;
 
 use crate::server::problem::Problem;
 use crate::telemetry::cells::{Counter, Histogram};
+use crate::telemetry::traces::{CallSpan, RequestSpan, SpanContext};
 
 /// The status under which a request is counted whose client left before the answer. No answer
 /// ever has it; nginx counts by the same number.
@@ -150,6 +151,8 @@ pub(crate) struct Asked<'a> {
     route: &'a RouteRecord,
     pub(crate) at: Instant,
     answered: bool,
+    /// Where traces are kept.
+    span: Option<Box<RequestSpan>>,
 }
 
 impl<'a> Asked<'a> {
@@ -160,6 +163,7 @@ impl<'a> Asked<'a> {
             route: &record.own,
             at: Instant::now(),
             answered: false,
+            span: None,
         }
     }
 
@@ -168,6 +172,17 @@ impl<'a> Asked<'a> {
         if let Some(route) = self.record.routes.get(trigger) {
             self.route = route;
         }
+    }
+
+    /// From here on it has a span in a trace.
+    pub(crate) fn trace(&mut self, span: RequestSpan) {
+        self.span = Some(Box::new(span));
+    }
+
+    /// What calls that are made for it are traced under.
+    pub(crate) fn span(&self) -> Option<SpanContext> {
+        let span = self.span.as_ref()?;
+        Some(Arc::clone(span.context()))
     }
 
     /// The host answers in place of a component.
@@ -180,6 +195,9 @@ impl<'a> Asked<'a> {
     pub(crate) fn answered(mut self, status: StatusCode) {
         self.answered = true;
         self.route.answered(status.as_u16(), self.at.elapsed());
+        if let Some(span) = &mut self.span {
+            span.answered(Some(status));
+        }
     }
 }
 
@@ -187,6 +205,9 @@ impl Drop for Asked<'_> {
     fn drop(&mut self) {
         if !self.answered {
             self.route.answered(CLIENT_LEFT, self.at.elapsed());
+            if let Some(span) = &mut self.span {
+                span.answered(None);
+            }
         }
     }
 }
@@ -346,14 +367,17 @@ pub(crate) struct Sending {
     record: Arc<ComponentRecord>,
     at: Instant,
     outcome: Outcome,
+    /// Where traces are kept.
+    span: Option<CallSpan>,
 }
 
 impl Sending {
-    pub(crate) fn now(record: &Arc<ComponentRecord>) -> Self {
+    pub(crate) fn now(record: &Arc<ComponentRecord>, span: Option<CallSpan>) -> Self {
         Self {
             record: Arc::clone(record),
             at: Instant::now(),
             outcome: Outcome::Abandoned,
+            span,
         }
     }
 
@@ -363,6 +387,9 @@ impl Sending {
             Ok(response) => Outcome::of_status(response.status()),
             Err(error) => Outcome::of_error(error),
         };
+        if let Some(span) = &mut self.span {
+            span.ended(result.map(http::Response::status));
+        }
     }
 }
 
@@ -549,9 +576,9 @@ mod tests {
     #[test]
     fn a_call_that_nobody_waits_for_is_abandoned() {
         let record = Arc::new(ComponentRecord::default());
-        drop(Sending::now(&record));
+        drop(Sending::now(&record, None));
         let refused = OutboundError::HttpRequestDenied;
-        Sending::now(&record).ended::<()>(Err(&refused));
+        Sending::now(&record, None).ended::<()>(Err(&refused));
         let counts = record.outbound().filter_map(|(outcome, histogram)| {
             let mut times = crate::telemetry::cells::Times::default();
             times.add(histogram);
