@@ -1,19 +1,26 @@
-//! What a pod of the app needs around it: Redis, a market, and somebody who asks.
+//! What a pod of the app needs around it: a registry that has the app, Redis, a market, and
+//! somebody who asks.
 
 use crate::containers::{permitted, tell};
 use crate::image::Image;
-use crate::node::{INTERNET, Node, REDIS};
+use crate::node::{INTERNET, Node, REDIS, REGISTRY};
 use crate::pod::{Pod, SpinApp};
 use market_simulator::{Config, Market, Provider};
 use redis_server::RedisServer;
+use registry_server::{NAME, PASSWORD as PASSWORD_OF_USER, RegistryServer, USER};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for what should happen soon.
 const SOON: Duration = Duration::from_secs(20);
+
+/// What the app is called in the registry.
+const APP: &str = "edge-rates/app";
 
 /// Of Redis (R76).
 const PASSWORD: &str = "kept-in-a-secret";
@@ -24,6 +31,7 @@ pub(crate) struct World {
     pub(crate) app: SpinApp,
     pub(crate) client: reqwest::Client,
     redis: RedisServer,
+    _registry: RegistryServer,
     _files: TempDir,
     // The network is there to the end.
     pub(crate) node: Node,
@@ -69,30 +77,39 @@ impl World {
         let redis =
             RedisServer::start_with(&["--bind", &address, "127.0.0.1", "--requirepass", PASSWORD]);
         let redis = redis.unwrap();
-        let files = TempDir::new().unwrap();
+        let (image, files) = (Image::built(), TempDir::new().unwrap());
+        std::fs::set_permissions(files.path(), PermissionsExt::from_mode(0o755)).unwrap();
+        let registry = RegistryServer::start_on(REGISTRY);
+        let registry = registry.unwrap_or_else(|error| panic!("{error}"));
+        let digest = push(&registry, &image, files.path());
+        // By its name, which needs DNS, and by digest, as staging and production have it.
+        let called = format!("{NAME}:{}", registry.address().port());
+        let reference = format!("{called}/{APP}@{digest}");
+        let credentials = pull_secret(&registry, &called, files.path());
         let mut variables = vec![("other_upstream".to_owned(), market.url())];
         for provider in Provider::ALL {
             variables.push((format!("{provider}_url"), market.base_url(provider)));
         }
         let app = SpinApp {
-            image: "/app/spin.toml".to_owned(),
+            image: reference,
             variables,
             // By its name, as short as the kubelet's search list allows.
             runtime_config: format!(
-                "state_dir = \"/state\"\n[key_value_store.default]\ntype = \"redis\"\n\
+                "[key_value_store.default]\ntype = \"redis\"\n\
                  url = \"redis://:{PASSWORD}@redis:{}\"\n",
                 redis.address().port()
             ),
-            ca_certificates: None,
-            volumes: vec![(app_folder(files.path()), "/app".to_owned())],
+            ca_certificates: registry.ca_file(),
+            volumes: vec![(credentials, "/run/registry".to_owned())],
             environment: Vec::new(),
         };
         World {
             market,
-            image: Image::built(),
+            image,
             app,
             client: client(),
             redis,
+            _registry: registry,
             _files: files,
             node,
         }
@@ -113,20 +130,38 @@ impl World {
     }
 }
 
-/// The manifest and the components, as they lie in the repository.
-fn app_folder(files: &Path) -> PathBuf {
-    let app = files.join("app");
-    let components = app.join("target/wasm32-wasip2/release");
-    std::fs::create_dir_all(&components).unwrap();
-    std::fs::copy(root().join("spin.toml"), app.join("spin.toml")).unwrap();
-    for name in ["rates", "providers", "health", "metrics", "site"] {
-        let file = format!("target/wasm32-wasip2/release/{name}.wasm");
-        std::fs::copy(root().join(&file), app.join(&file))
-            .unwrap_or_else(|error| panic!("{file}: {error}: run `make components`"));
-    }
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(files, PermissionsExt::from_mode(0o755)).unwrap();
-    app
+/// Pushes the app as the README says, by the image's own program, and gives its digest.
+fn push(registry: &RegistryServer, image: &Image, files: &Path) -> String {
+    let (program, docker) = (files.join("image"), files.join("docker"));
+    image.unpack(&program);
+    std::fs::create_dir(&docker).unwrap();
+    let config = registry.docker_config(USER, PASSWORD_OF_USER);
+    std::fs::write(docker.join("config.json"), config).unwrap();
+    let output = Command::new(program.join("runtime-host"))
+        .args(["push", &registry.reference(&format!("{APP}:v0.1.0")), "-f"])
+        .arg(root().join("spin.toml"))
+        .env("DOCKER_CONFIG", docker)
+        .env("SSL_CERT_FILE", registry.ca_file().unwrap())
+        .output()
+        .unwrap();
+    let (said, failed) = (
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let digest = said.trim().strip_prefix("Pushed with digest ");
+    digest
+        .unwrap_or_else(|| panic!("`make components` first? {said}{failed}"))
+        .to_owned()
+}
+
+/// What pods show to the registry, which they call by its name: a Secret, as a volume has it.
+fn pull_secret(registry: &RegistryServer, called: &str, files: &Path) -> PathBuf {
+    let folder = files.join("pull-secret");
+    std::fs::create_dir(&folder).unwrap();
+    let config = registry.docker_config(USER, PASSWORD_OF_USER);
+    let config = config.replace(&registry.address().to_string(), called);
+    std::fs::write(folder.join("config.json"), config).unwrap();
+    folder
 }
 
 pub(crate) fn client() -> reqwest::Client {
