@@ -6,6 +6,8 @@ use runtime_host_manifest::{Component, Dependency};
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
+use crate::causes::causes;
+
 /// Why a component and its dependencies do not fit together.
 #[derive(Debug, thiserror::Error)]
 pub enum CompositionError {
@@ -293,16 +295,4 @@ fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
     } else {
         names.join(", ")
     }
-}
-
-/// An error and its causes in one line.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -10,6 +10,7 @@
 
 mod app;
 mod capabilities;
+mod causes;
 pub mod cli;
 mod clock;
 mod compiled;

@@ -17,6 +17,7 @@ use super::error::OciError;
 use super::layout;
 use super::reference::Reference;
 use super::trust;
+use crate::causes::causes;
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -411,16 +412,4 @@ fn name_of(code: &OciErrorCode) -> String {
 fn shown(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(SHOWN_CHARACTERS).collect()
-}
-
-/// An error and its causes in one line.
-fn causes(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -17,6 +17,8 @@ use opentelemetry_http::{HttpClient, HttpError};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use crate::causes::causes;
+
 /// A collector that takes longer has had its chance.
 const SENDING_TIME: Duration = Duration::from_secs(10);
 
@@ -60,7 +62,8 @@ impl Collector {
         let failure = match result {
             Ok(response) if response.status().is_success() => None,
             Ok(response) => Some(format!("it answers {}", response.status())),
-            Err(error) => Some(with_causes(error.as_ref())),
+            // The client's errors only say what they were about; why is in their sources.
+            Err(error) => Some(causes(error.as_ref())),
         };
         let was_reached = self.is_reached.swap(failure.is_none(), Ordering::Relaxed);
         match failure {
@@ -71,12 +74,6 @@ impl Collector {
             _ => {}
         }
     }
-}
-
-/// The client's errors only say what they were about; why is in their sources.
-fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[async_trait]
