@@ -235,7 +235,7 @@ image: setup image-packages ## Build the host's container image into IMAGE=targe
 
 .PHONY: image-test
 image-test: image components test-image-packages ## Run that image as a cluster would
-	@EDGE_RATES_IMAGE=$(abspath $(IMAGE)) cargo test $(NATIVE) $(TESTED) --test image -- --include-ignored --test-threads 1
+	@EDGE_RATES_IMAGE=$(abspath $(IMAGE)) cargo test $(NATIVE) $(TESTED) --test image
 
 # `redis` is the smallest of the tests: with one of them, libraries have the features that they
 # have for all, and none is built twice.

@@ -75,7 +75,8 @@ http {{
     scgi_temp_path {folder}/scgi;
     upstream service {{
         server {SERVICE}:80 max_fails=0;
-        keepalive 32;
+        # Fewer than are open at once, so that there are always new ones too.
+        keepalive 4;
         keepalive_requests 1000000000;
     }}
     server {{

@@ -1,4 +1,4 @@
-//! Clients that ask without a pause and note how each request went.
+//! Clients that ask again and again and note how each request went.
 
 use crate::world::client;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,6 +10,10 @@ use tokio::task::JoinSet;
 /// Clients that keep their connection, and such that open one for each request.
 const KEEPING: usize = 12;
 const OPENING: usize = 4;
+
+/// Of a client, after each answer. All together leave a machine of two processors time for pods
+/// that start, and for whoever else is at work there.
+const PAUSE: Duration = Duration::from_millis(15);
 
 const PATHS: [&str; 4] = [
     "/v1/rates/BTC/USD",
@@ -87,6 +91,7 @@ fn clients(url: &'static str, requests: &Arc<Mutex<Vec<Request>>>, is_over: &Arc
                     took: begun.elapsed(),
                     failure,
                 });
+                tokio::time::sleep(PAUSE).await;
             }
         };
         clients.spawn_on(asking, runtime.handle());

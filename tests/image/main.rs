@@ -3,9 +3,8 @@
 //! that no other test sees.
 //!
 //! `make test` takes an image of the code that it built anyway, `make image-test` the one that
-//! ships, and besides rolls two replicas, for which it needs the machine for itself. They need root and Debian's buildah, runc, iproute2, iptables, dnsmasq-base,
-//! nginx-light and redis-server; where the kernel does not let anybody run containers they say so
-//! and pass.
+//! ships. They need root and Debian's buildah, runc, iproute2, iptables, dnsmasq-base, nginx-light
+//! and redis-server; where the kernel does not let anybody run containers they say so and pass.
 
 #![allow(
     clippy::expect_used,

@@ -14,6 +14,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Of this machine in the pods' network (R27).
 pub(crate) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 244, 0, 1);
+/// Of this machine on the bridge, made of its address there, as network plugins do. A bridge that
+/// is not told takes the lowest of its ports', so that it changes as pods come and go; pods which
+/// do not hear of that, and only some of them do, send all their answers to nobody for up to a
+/// minute.
+const BRIDGE: &str = "0a:58:0a:f4:00:01";
 /// Of the app's Service.
 pub(crate) const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 80);
 /// Of the name server.
@@ -51,7 +56,7 @@ impl Node {
     pub(crate) fn enter() -> Node {
         own_network().expect("a network namespace");
         run("ip", "link set lo up");
-        run("ip", "link add pods type bridge");
+        run("ip", &format!("link add pods address {BRIDGE} type bridge"));
         run("ip", &format!("addr add {ADDRESS}/16 dev pods"));
         run("ip", "link set pods up");
         run(

@@ -14,11 +14,15 @@ use serde_json::{Value, json};
 use std::net::Ipv4Addr;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a pod may take until it serves (R73).
 const START: Duration = Duration::from_secs(300);
+
+/// How often the kernel gives a pod the processor time that it is limited to, in microseconds.
+const PERIOD: u32 = 100_000;
 
 /// What of a SpinApp reaches its pods.
 pub(crate) struct SpinApp {
@@ -34,6 +38,10 @@ pub(crate) struct SpinApp {
     pub(crate) volumes: Vec<(PathBuf, String)>,
     /// What policies change in the image's environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// The limit in `spec.resources`.
+    pub(crate) processors: f64,
+    /// What `/cache` has at the start, as if the pod had run before: a folder.
+    pub(crate) cache: Option<PathBuf>,
 }
 
 pub(crate) struct Pod {
@@ -56,6 +64,9 @@ impl Pod {
         image.unpack(&folder.path().join("files"));
         for volume in ["cache", "state"] {
             empty_dir(&folder.path().join(volume));
+        }
+        if let Some(cache) = &app.cache {
+            copy(cache, &folder.path().join("cache"));
         }
         let specification = specification(image, app, name, &network, folder.path());
         let started = Instant::now();
@@ -125,6 +136,16 @@ fn empty_dir(path: &Path) {
     std::fs::create_dir(path).unwrap();
     chown(path, Some(0), Some(1000)).unwrap();
     std::fs::set_permissions(path, PermissionsExt::from_mode(0o2777)).unwrap();
+}
+
+/// Copies what is in a folder into another one, with its owners.
+fn copy(from: &Path, to: &Path) {
+    let mut copy = Command::new("cp");
+    copy.arg("--archive").arg(from.join(".")).arg(to);
+    assert!(
+        copy.status().expect("cp runs").success(),
+        "{from:?} to {to:?}"
+    );
 }
 
 fn specification(
@@ -240,7 +261,11 @@ fn specification(
             "resources": {
                 "devices": [{ "allow": false, "access": "rwm" }],
                 "memory": { "limit": 512 << 20 },
-                "cpu": { "shares": 512, "quota": 50_000, "period": 100_000 },
+                "cpu": {
+                    "shares": 512,
+                    "quota": (app.processors * f64::from(PERIOD)) as u32,
+                    "period": PERIOD,
+                },
             },
             "seccomp": runtime_default(),
             "maskedPaths": [
