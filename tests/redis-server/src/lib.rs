@@ -1,8 +1,9 @@
 //! A real Redis server of a test's own, on a free port: started and ended with the test, and
 //! killed, stopped and started again in between. What is on it is not known here.
 
+use std::fs::{self, File};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
@@ -14,7 +15,16 @@ use tempfile::TempDir;
 /// How long a server may take until it accepts connections.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How often it is tried.
+/// What it prints when it does.
+const READY: &str = "Ready to accept connections";
+
+/// What it prints when its port is somebody else's.
+const TAKEN: &str = "Address already in use";
+
+/// How many ports are tried: one that was free a moment ago may be taken since.
+const PORTS_TRIED: usize = 5;
+
+/// How often it is looked.
 const STEP: Duration = Duration::from_millis(5);
 
 /// A running server. It forgets nothing that it has acknowledged, not even when it is killed.
@@ -35,8 +45,13 @@ pub enum RedisServerError {
     #[error("redis-server does not start ({0}): install it (Debian: apt-get install redis-server)")]
     NotStarted(io::Error),
     /// It starts and ends again.
-    #[error("redis-server ended with {0}: it tells why on standard output")]
-    Ended(ExitStatus),
+    #[error("redis-server ended with {status}: {printed}")]
+    Ended {
+        /// Of the process.
+        status: ExitStatus,
+        /// All that it had to say.
+        printed: String,
+    },
     /// It accepts no connections.
     #[error("redis-server accepts no connection within {} s", PATIENCE.as_secs())]
     TimedOut,
@@ -77,21 +92,31 @@ impl RedisServer {
     }
 
     fn start_speaking(is_tls: bool, arguments: &[&str]) -> Result<Self, RedisServerError> {
-        let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let mut server = Self {
             folder: TempDir::new()?,
-            address: free.local_addr()?,
+            address: free_address()?,
             is_tls,
             arguments: arguments.iter().map(ToString::to_string).collect(),
             process: None,
         };
-        drop(free);
-        server.start_again()?;
-        Ok(server)
+        for _ in 1..PORTS_TRIED {
+            match server.start_again() {
+                Err(RedisServerError::Ended { printed, .. }) if printed.contains(TAKEN) => {
+                    server.address = free_address()?;
+                }
+                started => return started.map(|()| server),
+            }
+        }
+        server.start_again().map(|()| server)
     }
 
     /// Starts the server again, on the same port with the same data, and waits until it accepts
     /// connections. Kills the one that runs.
+    ///
+    /// Whether it does is read in its log. That something answers on the port says nothing: it
+    /// may be somebody else, such as a child of this process that has yet to become the program
+    /// that another thread starts, and until then holds what was open here, also the socket that
+    /// found the port.
     ///
     /// # Errors
     /// The same.
@@ -102,6 +127,7 @@ impl RedisServer {
             true => &["--port", "0", "--tls-port", &port],
             false => &["--port", &port],
         };
+        let log = self.folder.path().join("log.txt");
         let started = Command::new("redis-server")
             .args(ports)
             .args(["--bind", "127.0.0.1", "--save", ""])
@@ -109,21 +135,25 @@ impl RedisServer {
             .arg(self.folder.path())
             .args(&self.arguments)
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(File::create(&log)?)
             .spawn();
         let process = started.map_err(RedisServerError::NotStarted)?;
         let process = self.process.insert(process);
         let began = Instant::now();
-        while TcpStream::connect(self.address).is_err() {
-            if let Some(status) = process.try_wait()? {
-                return Err(RedisServerError::Ended(status));
+        loop {
+            let ended = process.try_wait()?;
+            let printed = fs::read_to_string(&log)?;
+            if let Some(status) = ended {
+                return Err(RedisServerError::Ended { status, printed });
+            }
+            if printed.contains(READY) {
+                return Ok(());
             }
             if began.elapsed() > PATIENCE {
                 return Err(RedisServerError::TimedOut);
             }
             sleep(STEP);
         }
-        Ok(())
     }
 
     /// Ends it as `kill -9` does.
@@ -179,9 +209,32 @@ impl RedisServer {
     }
 }
 
+/// An address of this machine that nobody has just now.
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}
+
 impl Drop for RedisServer {
     fn drop(&mut self) {
         // It may have ended by itself.
         let _gone = self.kill();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_else_answers_on_the_port_is_not_taken_for_the_server() {
+        let mut server = RedisServer::start().unwrap();
+        server.kill().unwrap();
+        let somebody_else = TcpListener::bind(server.address()).unwrap();
+        match server.start_again() {
+            Err(RedisServerError::Ended { printed, .. }) => {
+                assert!(printed.contains(TAKEN), "{printed}");
+            }
+            started => panic!("{started:?}, on the port of {somebody_else:?}"),
+        }
     }
 }
