@@ -1,14 +1,14 @@
 //! The schemas of Kubernetes' own kinds, of one version, in their strict form.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
+use super::walk::Definitions;
 use super::{apply, compile, lists};
 use crate::fields::Fields;
 use crate::finding::Finding;
@@ -23,7 +23,7 @@ pub struct BuiltIn {
     definitions: Map<String, Value>,
     /// The name of the definition, by apiVersion and kind.
     kinds: BTreeMap<(String, String), String>,
-    compiled: RefCell<BTreeMap<String, Rc<Validator>>>,
+    compiled: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 impl std::fmt::Debug for BuiltIn {
@@ -91,7 +91,7 @@ impl BuiltIn {
             version: version.to_owned(),
             definitions,
             kinds,
-            compiled: RefCell::default(),
+            compiled: Mutex::default(),
         })
     }
 
@@ -124,7 +124,7 @@ impl BuiltIn {
         let validator = self.validator(name)?;
         apply(&validator, &object.body, "", object, to);
         if let Some(schema) = self.definitions.get(name) {
-            lists::check(schema, Some(&self.definitions), object, to);
+            lists::check(schema, Definitions::new(&self.definitions), object, to);
         }
         Ok(())
     }
@@ -140,18 +140,17 @@ impl BuiltIn {
         Ok(())
     }
 
-    fn validator(&self, name: &str) -> Result<Rc<Validator>> {
-        if let Some(validator) = self.compiled.borrow().get(name) {
+    fn validator(&self, name: &str) -> Result<Arc<Validator>> {
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(validator) = compiled.get(name) {
             return Ok(validator.clone());
         }
         let mut schema = json!({ "$ref": format!("#/$defs/{name}") });
         if let Value::Object(schema) = &mut schema {
             schema.insert("$defs".to_owned(), Value::Object(self.reachable(name)));
         }
-        let validator = Rc::new(compile(&schema)?);
-        self.compiled
-            .borrow_mut()
-            .insert(name.to_owned(), validator.clone());
+        let validator = Arc::new(compile(&schema)?);
+        compiled.insert(name.to_owned(), validator.clone());
         Ok(validator)
     }
 

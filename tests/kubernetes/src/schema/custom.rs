@@ -1,16 +1,16 @@
 //! The schemas of custom kinds: `<group>/<Kind>_<version>.json`, as the operators publish them in
 //! their CustomResourceDefinitions.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context as _, Result};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 use super::rules::Rules;
+use super::walk::Definitions;
 use super::{Verdict, apply, compile, lists};
 use crate::finding::Finding;
 use crate::object::Object;
@@ -19,7 +19,7 @@ use crate::object::Object;
 pub struct Custom {
     folder: PathBuf,
     rules: Rules,
-    read: RefCell<BTreeMap<PathBuf, Rc<Schema>>>,
+    read: Mutex<BTreeMap<PathBuf, Arc<Schema>>>,
 }
 
 struct Schema {
@@ -42,7 +42,7 @@ impl Custom {
         Self {
             folder,
             rules: Rules::new(),
-            read: RefCell::default(),
+            read: Mutex::default(),
         }
     }
 
@@ -76,7 +76,12 @@ impl Custom {
             object,
             &mut verdict.findings,
         );
-        lists::check(&schema.published, None, object, &mut verdict.findings);
+        lists::check(
+            &schema.published,
+            Definitions::default(),
+            object,
+            &mut verdict.findings,
+        );
         // Rules rely on the types being right, as they do in a cluster.
         if verdict.findings.len() == before {
             self.rules.check(&schema.published, object, verdict);
@@ -84,8 +89,9 @@ impl Custom {
         Ok(())
     }
 
-    fn schema(&self, path: &PathBuf) -> Result<Rc<Schema>> {
-        if let Some(schema) = self.read.borrow().get(path) {
+    fn schema(&self, path: &PathBuf) -> Result<Arc<Schema>> {
+        let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(schema) = read.get(path) {
             return Ok(schema.clone());
         }
         let text = std::fs::read_to_string(path).with_context(|| path.display().to_string())?;
@@ -97,11 +103,11 @@ impl Custom {
             fields.insert("kind".to_owned(), json!({ "type": "string" }));
             fields.insert("metadata".to_owned(), json!({ "type": "object" }));
         }
-        let schema = Rc::new(Schema {
+        let schema = Arc::new(Schema {
             strict: compile(&strict).with_context(|| path.display().to_string())?,
             published,
         });
-        self.read.borrow_mut().insert(path.clone(), schema.clone());
+        read.insert(path.clone(), schema.clone());
         Ok(schema)
     }
 }

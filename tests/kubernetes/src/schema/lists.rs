@@ -3,87 +3,36 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::fields::{Fields, step};
+use super::walk::{Definitions, walk};
+use crate::fields::Fields;
 use crate::finding::Finding;
 use crate::object::Object;
 
 /// Looks for items with the same key.
-pub fn check(
-    schema: &Value,
-    definitions: Option<&Map<String, Value>>,
-    object: &Object,
-    to: &mut Vec<Finding>,
-) {
-    walk(
-        schema,
-        definitions,
-        &object.body,
-        "",
-        &mut |path, problem| {
-            to.push(Finding::new(object, path, problem));
-        },
-    );
-}
-
-fn walk(
-    schema: &Value,
-    definitions: Option<&Map<String, Value>>,
-    value: &Value,
-    path: &str,
-    found: &mut dyn FnMut(&str, String),
-) {
-    let target = schema
-        .text("/$ref")
-        .and_then(|target| definitions?.get(target.strip_prefix("#/$defs/")?));
-    if let Some(target) = target {
-        walk(target, definitions, value, path, found);
-    }
-    match value {
-        Value::Object(fields) => {
-            for (key, field) in fields {
-                let described = schema
-                    .get("properties")
-                    .and_then(|all| all.get(key))
-                    .or_else(|| schema.get("additionalProperties"));
-                if let Some(described) = described {
-                    let path = format!("{path}{}", step(key));
-                    walk(described, definitions, field, &path, found);
-                }
+pub fn check(schema: &Value, definitions: Definitions<'_>, object: &Object, to: &mut Vec<Finding>) {
+    let mut look = |schema: &Value, value: &Value, path: &str| {
+        let mut seen = BTreeSet::new();
+        for (index, item) in value.list("").iter().enumerate() {
+            if let Some(key) = key(schema, definitions, item)
+                && !seen.insert(key.clone())
+            {
+                let problem = format!("{key} stands twice in this list");
+                to.push(Finding::new(object, format!("{path}/{index}"), problem));
             }
         }
-        Value::Array(items) => {
-            let described = schema.get("items").unwrap_or(&Value::Null);
-            let mut seen = BTreeSet::new();
-            for (index, item) in items.iter().enumerate() {
-                let path = format!("{path}/{index}");
-                if let Some(key) = key(schema, described, definitions, item)
-                    && !seen.insert(key.clone())
-                {
-                    found(&path, format!("{key} stands twice in this list"));
-                }
-                walk(described, definitions, item, &path, found);
-            }
-        }
-        _ => {}
-    }
+    };
+    walk(schema, definitions, &object.body, &mut look);
 }
 
-/// What identifies an item in its list, if the schema says that something does.
-fn key(
-    list: &Value,
-    described: &Value,
-    definitions: Option<&Map<String, Value>>,
-    item: &Value,
-) -> Option<String> {
+/// What identifies an item in its list, if the schema of the list says that something does.
+fn key(list: &Value, definitions: Definitions<'_>, item: &Value) -> Option<String> {
     match list.text("/x-kubernetes-list-type") {
         Some("set") => Some(item.to_string()),
         Some("map") => {
-            let described = described
-                .text("/$ref")
-                .and_then(|target| definitions?.get(target.strip_prefix("#/$defs/")?))
-                .unwrap_or(described);
+            let described = list.get("items").unwrap_or(&Value::Null);
+            let described = definitions.target(described).unwrap_or(described);
             let parts = list
                 .list("/x-kubernetes-list-map-keys")
                 .iter()

@@ -8,6 +8,7 @@ pub mod custom;
 pub mod lists;
 pub mod names;
 pub mod rules;
+pub mod walk;
 
 use std::collections::BTreeSet;
 

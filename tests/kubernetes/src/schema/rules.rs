@@ -1,16 +1,15 @@
 //! Rules in schemas (`x-kubernetes-validations`), written in CEL: what types can't say, such as
 //! that two routes of one object may not be the same.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use cel::{Context, Env, Program};
 use serde_json::Value;
 
 use super::Verdict;
-use crate::fields::{Fields, step};
+use super::walk::{Definitions, walk};
+use crate::fields::Fields;
 use crate::finding::Finding;
 use crate::object::Object;
 
@@ -41,7 +40,7 @@ const RESERVED: [&str; 20] = [
 /// Evaluates rules.
 pub struct Rules {
     language: Arc<Env>,
-    programs: RefCell<BTreeMap<String, Rc<Result<Program, String>>>>,
+    programs: Mutex<BTreeMap<String, Arc<Result<Program, String>>>>,
 }
 
 impl Rules {
@@ -54,7 +53,7 @@ impl Rules {
         let _ = cel::extensions::lists(&mut language);
         Self {
             language: Arc::new(language),
-            programs: RefCell::default(),
+            programs: Mutex::default(),
         }
     }
 
@@ -62,35 +61,12 @@ impl Rules {
     pub fn check(&self, schema: &Value, object: &Object, verdict: &mut Verdict) {
         let mut body = object.body.clone();
         fill_in(schema, &mut body);
-        self.walk(schema, &body, "", object, verdict);
-    }
-
-    fn walk(&self, schema: &Value, value: &Value, path: &str, object: &Object, to: &mut Verdict) {
-        for rule in schema.list("/x-kubernetes-validations") {
-            self.evaluate(rule, schema, value, path, object, to);
-        }
-        match value {
-            Value::Object(fields) => {
-                for (key, field) in fields {
-                    let described = schema
-                        .get("properties")
-                        .and_then(|all| all.get(key))
-                        .or_else(|| schema.get("additionalProperties"));
-                    if let Some(described) = described {
-                        let path = format!("{path}{}", step(key));
-                        self.walk(described, field, &path, object, to);
-                    }
-                }
+        let mut look = |schema: &Value, value: &Value, path: &str| {
+            for rule in schema.list("/x-kubernetes-validations") {
+                self.evaluate(rule, schema, value, path, object, verdict);
             }
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    if let Some(described) = schema.get("items") {
-                        self.walk(described, item, &format!("{path}/{index}"), object, to);
-                    }
-                }
-            }
-            _ => {}
-        }
+        };
+        walk(schema, Definitions::default(), &body, &mut look);
     }
 
     fn evaluate(
@@ -127,11 +103,12 @@ impl Rules {
     fn run(&self, source: &str, value: cel::Value) -> Result<bool, String> {
         let program = self
             .programs
-            .borrow_mut()
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
             .entry(source.to_owned())
             .or_insert_with(|| {
                 let compiled = self.language.compile(source);
-                Rc::new(compiled.map_err(|error| error.to_string()))
+                Arc::new(compiled.map_err(|error| error.to_string()))
             })
             .clone();
         let program = program.as_ref().as_ref().map_err(Clone::clone)?;
