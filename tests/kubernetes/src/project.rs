@@ -35,6 +35,10 @@ pub fn installed(path: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Why custom kinds are not held against their schemas where there are none, and what to do.
+pub const NO_CUSTOM_SCHEMAS: &str = "there is no folder ../shared/crds beside the checkout with \
+     the schemas of custom kinds; k8s/README.md says how to make one";
+
 /// The schemas of custom resources, if the reference stands beside the checkout.
 #[must_use]
 pub fn custom_schemas() -> Option<PathBuf> {

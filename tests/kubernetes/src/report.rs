@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::examination::Examination;
+use crate::project;
 
 /// A table of kinds by environments.
 #[must_use]
@@ -57,19 +58,36 @@ pub fn skipped(examinations: &[Examination]) -> String {
     };
     let kinds = all(|one| &one.verdict.skipped);
     if !kinds.is_empty() {
-        text.push_str("SKIPPED: ../shared/crds is not here, so no schema is known for\n");
+        let reason = project::NO_CUSTOM_SCHEMAS;
+        let _ = writeln!(text, "NOT CHECKED: {reason}. Without a schema are");
         for kind in kinds {
             let _ = writeln!(text, "  {kind}");
         }
     }
     let rules = all(|one| &one.verdict.unevaluated);
     if !rules.is_empty() {
-        text.push_str("SKIPPED: rules of schemas that could not be evaluated\n");
+        text.push_str("NOT CHECKED: rules of schemas that could not be evaluated\n");
         for rule in rules {
             let _ = writeln!(text, "  {rule}");
         }
     }
     text
+}
+
+/// What is said where there are no findings: it depends on what could be looked at.
+#[must_use]
+pub fn all_is_well(examinations: &[Examination]) -> String {
+    let skipped: BTreeSet<&String> = examinations
+        .iter()
+        .flat_map(|one| &one.verdict.skipped)
+        .collect();
+    match skipped.len() {
+        0 => "Nothing is wrong.".to_owned(),
+        kinds => format!(
+            "Nothing is wrong with what was checked; {kinds} kinds were held against no schema, \
+             as said above."
+        ),
+    }
 }
 
 /// Every finding once, with the environments that have it.

@@ -13,8 +13,7 @@ const DIGEST: &str = "sha256:4a5f1d0f9c2e6b8d7a3c5e1f0b9d8c7a6e5f4d3c2b1a09f8e7d
 /// Tests of custom kinds need their schemas, which stand beside the checkout or don't.
 macro_rules! needs_custom_schemas {
     () => {
-        if kubernetes::project::custom_schemas().is_none() {
-            eprintln!("SKIPPED: ../shared/crds is not here");
+        if !crate::rendering::has_custom_schemas() {
             return;
         }
     };

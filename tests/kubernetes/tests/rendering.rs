@@ -1,6 +1,7 @@
 //! Rendered environments, to look at and to break.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::sync::{LazyLock, Mutex};
 
 use kubernetes::chart::{Chart, Rendered};
@@ -24,16 +25,35 @@ pub(crate) fn rendered(name: &str) -> Rendered {
     all.entry(name.to_owned()).or_insert_with(make).clone()
 }
 
-/// All schemas.
-pub(crate) fn schemas() -> Schemas {
-    let oldest = Chart::ours().unwrap().oldest_kubernetes().unwrap();
-    Schemas::load(&oldest).unwrap()
+/// All schemas; each is read and made ready once.
+pub(crate) fn schemas() -> &'static Schemas {
+    static SCHEMAS: LazyLock<Schemas> = LazyLock::new(|| {
+        let oldest = Chart::ours().unwrap().oldest_kubernetes().unwrap();
+        Schemas::load(&oldest).unwrap()
+    });
+    &SCHEMAS
+}
+
+/// Whether the schemas of custom kinds are beside the checkout. Where they are not, a test that
+/// needs them can test nothing, and says so: past the capture of what tests print, which would
+/// hide it.
+pub(crate) fn has_custom_schemas() -> bool {
+    let has = schemas().knows_custom_kinds();
+    if !has {
+        let name = std::thread::current().name().unwrap_or_default().to_owned();
+        let reason = kubernetes::project::NO_CUSTOM_SCHEMAS;
+        let _ = writeln!(
+            std::io::stderr(),
+            "NOT TESTED: custom kinds in {name}: {reason}"
+        );
+    }
+    has
 }
 
 /// What is wrong with what was rendered.
 pub(crate) fn findings(rendered: &Rendered) -> Vec<Finding> {
     let provided = AllProvided::listed().unwrap();
-    let examination = Examination::of(rendered, &schemas(), &provided).unwrap();
+    let examination = Examination::of(rendered, schemas(), &provided).unwrap();
     examination.findings
 }
 
