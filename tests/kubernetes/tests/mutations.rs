@@ -281,6 +281,55 @@ fn a_store_that_is_not_there() {
 }
 
 #[test]
+fn a_runtime_config_that_the_host_refuses() {
+    let secret = "Secret/edge-rates-runtime-config";
+    let external = "ExternalSecret/edge-rates-runtime-config";
+    for (environment, object, path) in [
+        ("dev", secret, "/data/runtime-config.toml"),
+        (
+            "production",
+            external,
+            "/spec/target/template/data/runtime-config.toml",
+        ),
+        (
+            "elsewhere",
+            external,
+            "/spec/target/template/data/runtime-config.toml",
+        ),
+    ] {
+        for (written, instead, words) in [
+            ("state_dir =", "stat_dir =", "`stat_dir`"),
+            ("type = \"redis\"", "type = 7", "`type`"),
+            ("type = \"redis\"", "type = \"rediss\"", "no such type"),
+            ("url = \"redis", "url = \"http", "`url`"),
+            ("prefix = ", "prefixes = ", "`prefixes`"),
+            ("state_dir = ", "state_dir ", "not valid TOML in line 1"),
+            (
+                "[key_value_store.default]",
+                "[key_value_store.other]",
+                "no [key_value_store.default]",
+            ),
+        ] {
+            broken(environment)
+                .edit(object, path, written, instead)
+                .must_show(object, path, words);
+        }
+    }
+    broken("production")
+        .with(json!({
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": { "name": "mine", "namespace": "edge-rates" },
+            "data": { "runtime-config.toml": "[outbound_redis]\n" },
+        }))
+        .must_show(
+            "ConfigMap/mine",
+            "/data/runtime-config.toml",
+            "the host refuses it",
+        );
+}
+
+#[test]
 fn a_selector_that_selects_nothing() {
     let label = "/matchLabels/app.kubernetes.io~1component";
     for object in ["PodDisruptionBudget/edge-rates", "PodMonitor/edge-rates"] {

@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::sync::{LazyLock, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use kubernetes::chart::{Chart, Rendered};
+use kubernetes::checks::secrets::decoded;
 use kubernetes::environments;
 use kubernetes::examination::Examination;
+use kubernetes::fields::Fields as _;
 use kubernetes::finding::Finding;
 use kubernetes::object::Object;
 use kubernetes::provided::AllProvided;
@@ -95,6 +99,19 @@ impl Broken {
             parent => parent[key] = value.into(),
         }
         self
+    }
+
+    /// Edits a text, also the one that a Secret holds in base64.
+    pub(crate) fn edit(mut self, object: &str, path: &str, from: &str, to: &str) -> Self {
+        let found = self.object(object);
+        let written = found.body.text(path).unwrap_or_default();
+        let text = decoded(found, path, written);
+        assert!(text.contains(from), "{object}{path} has no {from}: {text}");
+        let mut edited = text.replace(from, to);
+        if text != written {
+            edited = STANDARD.encode(edited);
+        }
+        self.set(object, path, edited)
     }
 
     /// Adds an item to a list.

@@ -12,17 +12,21 @@ use crate::finding::Finding;
 use crate::object::Object;
 use crate::workload::Workload;
 
-/// Looks at every app.
+/// The app's manifest.
 ///
 /// # Errors
-/// If the manifest can't be read.
-pub fn check(cluster: &Cluster<'_>, root: &Path, to: &mut Vec<Finding>) -> Result<()> {
+/// If it can't be read.
+pub fn manifest(root: &Path) -> Result<Value> {
     let path = root.join("spin.toml");
     let text = std::fs::read_to_string(&path).with_context(|| path.display().to_string())?;
-    let manifest: Value = toml::from_str(&text).with_context(|| path.display().to_string())?;
+    toml::from_str(&text).with_context(|| path.display().to_string())
+}
+
+/// Looks at every app.
+pub fn check(cluster: &Cluster<'_>, manifest: &Value, to: &mut Vec<Finding>) {
     for app in cluster.own().filter(|one| one.kind() == "SpinApp") {
-        variables(&manifest, app, to);
-        components(&manifest, app, to);
+        variables(manifest, app, to);
+        components(manifest, app, to);
     }
     for workload in cluster.workloads() {
         if workload
@@ -31,10 +35,9 @@ pub fn check(cluster: &Cluster<'_>, root: &Path, to: &mut Vec<Finding>) -> Resul
             .get(crate::operator::APP_LABEL)
             .is_some()
         {
-            probes(&manifest, &workload, to);
+            probes(manifest, &workload, to);
         }
     }
-    Ok(())
 }
 
 fn variables(manifest: &Value, app: &Object, to: &mut Vec<Finding>) {

@@ -6,6 +6,7 @@ pub mod hardening;
 pub mod images;
 pub mod references;
 pub mod resources;
+pub mod runtime_config;
 pub mod scaling;
 pub mod secrets;
 pub mod selectors;
@@ -34,7 +35,9 @@ pub fn all(cluster: &Cluster<'_>) -> anyhow::Result<Vec<Finding>> {
     ] {
         check(cluster, &mut findings);
     }
-    application::check(cluster, &project::root(), &mut findings)?;
+    let manifest = application::manifest(&project::root())?;
+    application::check(cluster, &manifest, &mut findings);
+    runtime_config::check(cluster, &manifest, &mut findings);
     findings.sort();
     findings.dedup();
     Ok(findings)
