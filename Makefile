@@ -203,12 +203,14 @@ chart-packages:
 	fi
 	[[ -x target/checkov/bin/checkov ]] || target/checkov/bin/pip --disable-pip-version-check install -q $(SCANNER_PACKAGE)
 
-# Values files of your own to look at instead of the chart's environments.
+# Values files of your own to look at instead of the chart's environments, in the order of helm's -f.
 VALUES ?=
 
 .PHONY: k8s-validate
 k8s-validate: setup chart-packages ## Hold the chart for every environment against schemas, references, policies
-	@cargo run -q $(NATIVE) -p edge-rates-kubernetes-tests --bin k8s-validate -- $(VALUES)
+	@echo "Building what validates (a few minutes the first time) …"
+	cargo build -q $(NATIVE) -p edge-rates-kubernetes-tests --bin k8s-validate
+	$(BIN)/k8s-validate $(VALUES)
 
 # What has tests. Guests are built for them, by themselves.
 TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::{Map, Value};
 use tempfile::TempDir;
 
 use crate::environments::Environment;
@@ -102,8 +102,9 @@ impl Chart {
         let mut command = self.helm(&["template", RELEASE, &folder, "--namespace", NAMESPACE]);
         let mut values: Value = yaml::read_file(&self.folder.join("values.yaml"))?;
         for file in &environment.files {
+            // One of somebody's own has a path from the root, which stays what it is.
             let path = self.folder.join(file);
-            yaml::lay_over(&mut values, &yaml::read_file(&path)?);
+            yaml::lay_over(&mut values, &values_in(&path)?);
             command.arg("--values").arg(path);
         }
         let overlay = tempfile::NamedTempFile::new_in(self.home.path())?;
@@ -114,7 +115,11 @@ impl Chart {
         }
         let output = command.output().context("helm does not start")?;
         if !output.status.success() {
-            bail!("{}", String::from_utf8_lossy(&output.stderr).trim());
+            let said = refusal(&String::from_utf8_lossy(&output.stderr));
+            bail!(
+                "Helm refuses the values of {}:\n{said}",
+                environment.sources()
+            );
         }
         let mut objects = Vec::new();
         for (comments, body) in yaml::documents(&String::from_utf8(output.stdout)?)? {
@@ -139,4 +144,35 @@ impl Chart {
             objects,
         })
     }
+}
+
+/// The values in a file; none in an empty one.
+fn values_in(path: &Path) -> Result<Value> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the values file {} can't be read", path.display()))?;
+    let unusable = || format!("the values file {} can't be used", path.display());
+    if !yaml::has_content(&text) {
+        return Ok(Value::Object(Map::new()));
+    }
+    let values: Value = yaml::read(&text).with_context(unusable)?;
+    ensure!(
+        values.is_object(),
+        "{}: it has to hold names with values, such as `replicas: 3`",
+        unusable()
+    );
+    Ok(values)
+}
+
+/// What Helm says, without what is of no use to who wrote the values.
+fn refusal(said: &str) -> String {
+    let is_of_no_use = |line: &str| {
+        line.trim().is_empty()
+            || line.starts_with("Use --debug")
+            || line.starts_with("Error: values don't meet the specifications of the schema")
+            // The name of the chart, above what its schema objects to.
+            || (line.ends_with(':') && !line.contains(' '))
+    };
+    let lines = said.lines().filter(|line| !is_of_no_use(line));
+    let lines = lines.map(|line| format!("  {}", line.trim_start_matches("Error: ")));
+    lines.collect::<Vec<_>>().join("\n")
 }

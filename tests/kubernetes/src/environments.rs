@@ -1,5 +1,7 @@
 //! What is rendered: the values files of the chart, and the alternatives that values offer.
 
+use std::path::Path;
+
 use anyhow::{Context as _, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
@@ -26,7 +28,7 @@ pub struct Environment {
     pub name: String,
     /// How strict the rules are.
     pub stage: Stage,
-    /// The values files of the chart, in order.
+    /// The values files of the chart, in order; or paths from the root, to somebody's own.
     #[serde(default)]
     pub files: Vec<String>,
     /// Values laid over them.
@@ -38,6 +40,37 @@ pub struct Environment {
 #[serde(deny_unknown_fields)]
 struct File {
     environments: Vec<Environment>,
+}
+
+impl Environment {
+    /// Values files of somebody's own, laid over the chart's defaults in this order, by
+    /// production's rules.
+    ///
+    /// # Errors
+    /// If the current folder is not known, in which relative paths start.
+    pub fn of_files(files: &[String]) -> Result<Self> {
+        let paths = files.iter().map(|file| {
+            let path = std::path::absolute(file).with_context(|| file.clone())?;
+            Ok(path.to_string_lossy().into_owned())
+        });
+        Ok(Self {
+            name: "yours".to_owned(),
+            stage: Stage::Production,
+            files: paths.collect::<Result<_>>()?,
+            values: Value::Null,
+        })
+    }
+
+    /// Where its values are from, as people know it.
+    #[must_use]
+    pub fn sources(&self) -> String {
+        let is_own = self.files.iter().any(|file| Path::new(file).is_absolute());
+        if is_own {
+            self.files.join(" and ")
+        } else {
+            format!("`{}` in environments.yaml", self.name)
+        }
+    }
 }
 
 /// All of them, as `environments.yaml` lists them.

@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use kubernetes::chart::Chart;
 use kubernetes::cluster::Cluster;
-use kubernetes::environments::{self, Environment, Stage};
+use kubernetes::environments::{self, Environment};
 use kubernetes::examination::Examination;
 use kubernetes::provided::AllProvided;
 use kubernetes::schema::Schemas;
-use kubernetes::{report, scan, yaml};
-use serde_json::Value;
+use kubernetes::{report, scan};
 
 fn main() -> ExitCode {
     match run() {
@@ -29,17 +28,18 @@ fn run() -> Result<bool> {
     let files: Vec<String> = std::env::args().skip(1).collect();
     let own = !files.is_empty();
     let environments = if own {
-        vec![yours(&files)?]
+        vec![Environment::of_files(&files)?]
     } else {
         environments::all()?
     };
     let chart = Chart::ours()?;
-    let schemas = Schemas::load(&chart.oldest_kubernetes()?)?;
-    let provided = AllProvided::listed()?;
+    // First, because what is most likely to be wrong with values of your own is seen here.
     let rendered = environments
         .iter()
         .map(|environment| chart.render(environment))
         .collect::<Result<Vec<_>>>()?;
+    let schemas = Schemas::load(&chart.oldest_kubernetes()?)?;
+    let provided = AllProvided::listed()?;
     let examinations = rendered
         .iter()
         .map(|one| Examination::of(one, &schemas, &provided))
@@ -51,6 +51,9 @@ fn run() -> Result<bool> {
         versions.join(" and ")
     );
     println!();
+    if own {
+        println!("Yours are held to the rules of production.\n");
+    }
     println!("{}", report::table(&examinations));
     print!("{}", report::skipped(&examinations));
 
@@ -88,23 +91,9 @@ fn run() -> Result<bool> {
         wrong.push('\n');
     }
     if wrong.is_empty() {
-        println!("Nothing is wrong.");
+        println!("{}", report::all_is_well(&examinations));
     } else {
         println!("\nWhat is wrong:\n{wrong}");
     }
     Ok(wrong.is_empty())
-}
-
-/// Values files of somebody's own as an environment.
-fn yours(files: &[String]) -> Result<Environment> {
-    let mut values = Value::Object(serde_json::Map::new());
-    for file in files {
-        yaml::lay_over(&mut values, &yaml::read_file(std::path::Path::new(file))?);
-    }
-    Ok(Environment {
-        name: "yours".to_owned(),
-        stage: Stage::Production,
-        files: Vec::new(),
-        values,
-    })
 }

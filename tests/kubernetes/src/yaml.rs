@@ -14,7 +14,12 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
         legacy_octal_numbers: true,
         strict_booleans: false,
     };
-    serde_saphyr::from_str_with_options(text, options).map_err(|error| anyhow::anyhow!("{error}"))
+    serde_saphyr::from_str_with_options(text, options).map_err(|error| {
+        // Advice for who calls the parser, not for who wrote the text.
+        let said = error.to_string();
+        let said = said.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
+        anyhow::anyhow!("{}", said.trim_start_matches("error: "))
+    })
 }
 
 /// Reads a file.
@@ -24,6 +29,16 @@ pub fn read<T: DeserializeOwned>(text: &str) -> Result<T> {
 pub fn read_file<T: DeserializeOwned>(path: &std::path::Path) -> Result<T> {
     let text = std::fs::read_to_string(path).with_context(|| format!("{}", path.display()))?;
     read(&text).with_context(|| format!("{}", path.display()))
+}
+
+/// Whether there is anything but comments in a document.
+#[must_use]
+pub fn has_content(text: &str) -> bool {
+    let is_said = |line: &str| {
+        let line = line.trim();
+        !line.is_empty() && !line.starts_with('#') && line != "---"
+    };
+    text.lines().any(is_said)
 }
 
 /// The documents of a stream that are not empty, each with the comment lines that lead it.
@@ -39,8 +54,7 @@ pub fn documents(stream: &str) -> Result<Vec<(String, Value)>> {
             .filter(|line| line.starts_with('#'))
             .map(|line| format!("{line}\n"))
             .collect();
-        let is_said = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
-        if part.lines().any(is_said) {
+        if has_content(part) {
             let value = read(part).with_context(|| comments.clone())?;
             documents.push((comments, value));
         }
