@@ -6,6 +6,7 @@ use crate::store::{Store, StoreError};
 use edge_rates_quotes::absence::{Absences, absence_key};
 use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::breaker::{CIRCUIT_PREFIX, Open, circuit_key};
+use edge_rates_quotes::order;
 use edge_rates_quotes::standing::{STANDING_PREFIX, Standing, standing_key};
 use edge_rates_quotes::stored::{
     BODY_KEY, DIVERGENCE_KEY, FAILURE_KEY, Failure, HEAD_KEY, decode_divergences,
@@ -113,7 +114,7 @@ async fn named<W: Store>(world: &W, prefix: &str) -> Result<Vec<String>, StoreEr
     let keys = world.keys().await?;
     let names = keys.iter().filter_map(|key| key.strip_prefix(prefix));
     let mut names: Vec<String> = names.map(str::to_owned).collect();
-    names.sort_unstable();
+    order::sort(&mut names);
     Ok(names)
 }
 

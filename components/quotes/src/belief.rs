@@ -7,6 +7,7 @@ use crate::catalogue::Catalogue;
 use crate::consensus::{Consensus, Consent, Dropped};
 use crate::jump::{self, Guard, Verdict};
 use crate::millis::Millis;
+use crate::order;
 use crate::percent::distance;
 use crate::plausibility::Refusal;
 use crate::price::Price;
@@ -106,7 +107,7 @@ pub fn believe(
         quote.source = quote.source.take().filter(|of| Some(of) != source.as_ref());
     }
     quotes.extend(identities(catalogue));
-    quotes.sort_by(|a, b| key(a).cmp(&key(b)));
+    order::sort_by(&mut quotes, |a, b| key(a).cmp(&key(b)));
     let divergences = heard.iter().zip(apart);
     Belief {
         source,

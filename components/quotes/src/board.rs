@@ -3,6 +3,7 @@
 
 use crate::asset::Currency;
 use crate::millis::Millis;
+use crate::order;
 use crate::plausibility;
 use crate::quote::Quote;
 use crate::reference::ReferenceRate;
@@ -49,7 +50,7 @@ impl Board {
         attribution: impl Into<String>,
         mut quotes: Vec<Quote>,
     ) -> Board {
-        quotes.sort_by(|a, b| key(a).cmp(&key(b)));
+        order::sort_by(&mut quotes, |a, b| key(a).cmp(&key(b)));
         quotes.dedup_by(|later, first| key(later) == key(first));
         Board {
             version,

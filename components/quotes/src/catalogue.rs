@@ -4,6 +4,7 @@
 use crate::asset::{Asset, AssetError, Currency, Pair};
 use crate::denomination::{Denomination, DenominationError};
 use crate::listed;
+use crate::order;
 use crate::spelling::nearest;
 use std::cmp::Ordering;
 use thiserror::Error;
@@ -303,7 +304,7 @@ fn entries(list: &str, none: CatalogueError) -> Result<impl Iterator<Item = &str
 /// The first name, in their order, that is there twice.
 fn duplicate<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let mut names: Vec<_> = names.collect();
-    names.sort_unstable();
+    order::sort(&mut names);
     names
         .windows(2)
         .find_map(|pair| match pair {
@@ -317,7 +318,7 @@ fn duplicate<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 fn ordered(assets: &[Asset], compare: impl Fn(&Asset, &Asset) -> Ordering) -> Vec<usize> {
     let mut numbered: Vec<_> = assets.iter().enumerate().collect();
     // Stable: what compares equal stays in the order of the settings.
-    numbered.sort_by(|(_, a), (_, b)| compare(a, b));
+    order::sort_by(&mut numbered, |(_, a), (_, b)| compare(a, b));
     numbered.into_iter().map(|(position, _)| position).collect()
 }
 

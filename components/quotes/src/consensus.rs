@@ -11,6 +11,7 @@
 //! significant digits suffice, otherwise rounded, half to even, to 18 significant digits. Any
 //! other price here is one that somebody told, digit by digit.
 
+use crate::order;
 use crate::percent::{Percent, distance};
 use crate::price::Price;
 use crate::quote::Method;
@@ -175,7 +176,9 @@ fn median_of(prices: &[&Price], consent: &Consent) -> Option<Consensus> {
         .filter_map(|((price, figure), dropped)| dropped.is_none().then_some((figure, *price)))
         .collect();
     // Equal numbers are ordered by their text, so that it does not matter who told which.
-    rest.sort_by_key(|(figure, price)| (*figure, price.as_str()));
+    order::sort_by(&mut rest, |(a, price_a), (b, price_b)| {
+        (a, price_a.as_str()).cmp(&(b, price_b.as_str()))
+    });
     let ((lowest, _), (highest, _)) = (rest.first()?, rest.last()?);
     let is_divergent = consent
         .divergence
@@ -211,7 +214,7 @@ fn aligned(prices: &[&Price]) -> (Vec<BigUint>, BigUint) {
 /// The number in the middle, or the mean of the two there.
 fn median<'a>(numbers: impl Iterator<Item = &'a BigUint>) -> Option<BigUint> {
     let mut numbers: Vec<_> = numbers.collect();
-    numbers.sort_unstable();
+    order::sort(&mut numbers);
     let below = numbers.get(numbers.len().checked_sub(1)? / 2)?;
     let above = numbers.get(numbers.len() / 2)?;
     Some((*below + *above) / 2_u8)

@@ -18,7 +18,7 @@ use crate::catalogue::Catalogue;
 use crate::millis::Millis;
 use crate::quote::{Method, Quote, Told};
 use crate::ratio::Ratio;
-use crate::reference::{PREFERRED_BASE, ReferenceRate};
+use crate::reference::{ReferenceRate, preferred_first};
 use std::collections::BTreeMap;
 
 /// `board` with crosses for the pairs of `catalogue` that it lacks, and for those whose price is
@@ -132,7 +132,7 @@ impl<'a> Market<'a> {
             quotes_in.entry(&quote.quote).or_default().push(quote);
         }
         let mut vias: Vec<_> = catalogue.currencies().iter().collect();
-        vias.sort_by_key(|via| via.as_str() != PREFERRED_BASE);
+        preferred_first(&mut vias);
         Market {
             board,
             catalogue,

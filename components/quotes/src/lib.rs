@@ -36,6 +36,7 @@ pub mod head;
 pub mod jump;
 mod listed;
 pub mod millis;
+pub mod order;
 pub mod percent;
 pub mod plausibility;
 pub mod price;

@@ -4,6 +4,7 @@
 use crate::asset::Currency;
 use crate::catalogue::Catalogue;
 use crate::millis::Millis;
+use crate::order;
 use crate::price::Price;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -17,7 +18,7 @@ pub const MAX_AGE_MS: u64 = 6 * 24 * 3_600_000;
 const ASKED_AGAIN_AFTER_MS: u64 = 3_600_000;
 
 /// The currency that most markets are in.
-pub(crate) const PREFERRED_BASE: &str = "USD";
+const PREFERRED_BASE: &str = "USD";
 
 /// Units of one currency for one unit of another.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +61,12 @@ pub fn current(
         .collect()
 }
 
+/// Puts the preferred base before all others, which stay in their order.
+pub(crate) fn preferred_first(currencies: &mut [&Currency]) {
+    let is_other = |currency: &Currency| currency.as_str() != PREFERRED_BASE;
+    order::sort_by(currencies, |a, b| is_other(a).cmp(&is_other(b)));
+}
+
 /// The rates to ask for, base first, so that assets get prices in currencies that no market has
 /// quoted them in: none if everything is priced, or if they were asked for within the hour.
 /// `is_priced` says whether the asset of an id has a price in a currency.
@@ -78,7 +85,7 @@ pub fn needed(
         .iter()
         .filter(|currency| !is_coin(currency))
         .collect();
-    bases.sort_by_key(|currency| currency.as_str() != PREFERRED_BASE);
+    preferred_first(&mut bases);
     let mut wanted = BTreeSet::new();
     for asset in catalogue.assets() {
         let is_priced = |currency: &Currency| is_priced(asset.id(), currency);

@@ -3,6 +3,7 @@
 
 use crate::asset::{Asset, Currency};
 use crate::catalogue::Catalogue;
+use crate::order;
 use crate::rounding::Precision;
 
 /// Some assets in some currencies at some precision: sorted, each once.
@@ -66,7 +67,7 @@ impl Selection {
 
 fn sorted<T: Ord>(items: impl IntoIterator<Item = T>) -> Vec<T> {
     let mut items: Vec<_> = items.into_iter().collect();
-    items.sort_unstable();
+    order::sort(&mut items);
     items.dedup();
     items
 }

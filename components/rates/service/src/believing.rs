@@ -13,7 +13,7 @@ use edge_rates_quotes::{
     plausibility, reference,
 };
 use serde_json::json;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Most prices that were not believed which one refresh writes a line about.
 const MOST_LINES: usize = 20;
@@ -65,7 +65,7 @@ pub(crate) fn wanted_currencies(
     last: Option<&Board>,
     now: Millis,
 ) -> Vec<Pair> {
-    let priced: BTreeSet<(&str, &str)> = told
+    let priced: HashSet<(&str, &str)> = told
         .market
         .iter()
         .flat_map(|heard| &heard.quotes)

@@ -3,7 +3,7 @@
 use super::Refusal;
 use crate::routes::asked::{MOST_ASSETS, list};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Catalogue, Precision};
+use edge_rates_quotes::{Asset, Catalogue, Precision, order};
 
 /// A parameter's value, unless it is blank.
 pub(super) fn given<'q>(query: &'q Query, name: &str) -> Option<&'q str> {
@@ -80,7 +80,7 @@ pub(super) fn assets<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<Vec<
         };
         list(given(query, "symbols")?).flat_map(sharing).collect()
     };
-    found.sort_by(|a, b| a.name.cmp(&b.name));
+    order::sort_by(&mut found, |a, b| a.name.cmp(&b.name));
     found.dedup_by(|a, b| a.name == b.name);
     Some(found)
 }

@@ -8,10 +8,10 @@ use crate::rendered::Rendered;
 use crate::routes::asked::list;
 use edge_rates_kit::answer::rfc3339_millis;
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Price, Quote};
+use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Price, Quote, order};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 /// Coins on a page unless said otherwise, and the most there may be.
@@ -89,7 +89,7 @@ impl<'a> Asked<'a> {
     /// The same question has the same text, in whatever order it was put.
     fn canonical(&self) -> String {
         let mut ids: Vec<&str> = self.assets.iter().map(|asset| asset.id()).collect();
-        ids.sort_unstable();
+        order::sort(&mut ids);
         format!(
             "coins/markets/{}/{}?{:?}&{}&{}&{}&{}&{}",
             self.currency,
@@ -107,7 +107,7 @@ impl<'a> Asked<'a> {
 /// Each asset once, whatever names it was asked by.
 fn distinct(named: Vec<Named<'_>>) -> Vec<&Asset> {
     let mut assets: Vec<&Asset> = named.into_iter().map(|named| named.asset).collect();
-    assets.sort_by_key(|asset| asset.id());
+    order::sort_by(&mut assets, |a, b| a.id().cmp(b.id()));
     assets.dedup_by_key(|asset| asset.id());
     assets
 }
@@ -140,14 +140,17 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
         .map(|asset| (*asset, board.get(asset.id(), asked.currency)))
         .collect();
     // What no figure tells apart is ordered by rank.
-    rows.sort_by_key(|(asset, _)| (asset.rank().unwrap_or(u32::MAX), asset.id()));
+    let rank = |asset: &Asset| asset.rank().unwrap_or(u32::MAX);
+    order::sort_by(&mut rows, |(a, _), (b, _)| {
+        (rank(a), a.id()).cmp(&(rank(b), b.id()))
+    });
     match asked.order {
         Order::MarketCapDescending => descending(&mut rows, |quote| &quote.market_cap),
         Order::MarketCapAscending => ascending(&mut rows, |quote| &quote.market_cap),
         Order::VolumeDescending => descending(&mut rows, |quote| &quote.volume_24h),
         Order::VolumeAscending => ascending(&mut rows, |quote| &quote.volume_24h),
-        Order::IdAscending => rows.sort_by_key(|(asset, _)| asset.id()),
-        Order::IdDescending => rows.sort_by_key(|(asset, _)| Reverse(asset.id())),
+        Order::IdAscending => order::sort_by(&mut rows, |(a, _), (b, _)| a.id().cmp(b.id())),
+        Order::IdDescending => order::sort_by(&mut rows, |(a, _), (b, _)| b.id().cmp(a.id())),
     }
     let before = (asked.page - 1).saturating_mul(asked.per_page);
     rows.into_iter().skip(before).take(asked.per_page).collect()
@@ -155,7 +158,7 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
 
 /// The largest figure first, those without one last.
 fn descending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
-    rows.sort_by(|(_, a), (_, b)| {
+    order::sort_by(rows, |(_, a), (_, b)| {
         let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
         figure(b).cmp(&figure(a))
     });
@@ -164,7 +167,7 @@ fn descending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
 /// The smallest figure first, and where there are none, the lowest rank.
 fn ascending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
     rows.reverse();
-    rows.sort_by(|(_, a), (_, b)| {
+    order::sort_by(rows, |(_, a), (_, b)| {
         let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
         match (figure(a), figure(b)) {
             (Some(a), Some(b)) => a.cmp(&b),

@@ -6,7 +6,7 @@ use crate::cache::Served;
 use crate::rendered::Rendered;
 use crate::routes::asked::list;
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Board, Catalogue, Currency, Precision};
+use edge_rates_quotes::{Board, Catalogue, Currency, Precision, order};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ impl<'a> Asked<'a> {
             .map(|named| format!("{}={}", named.name, named.asset.id()))
             .collect();
         let mut codes: Vec<&str> = self.currencies.iter().map(|code| code.as_str()).collect();
-        codes.sort_unstable();
+        order::sort(&mut codes);
         codes.dedup();
         format!(
             "simple/price/{}/{}?{}&{}&{}&{}&{}",
