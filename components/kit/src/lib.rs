@@ -14,6 +14,8 @@
 //! components find what others of them left there.
 
 pub mod accept;
+#[cfg(any(test, all(target_family = "wasm", not(target_feature = "atomics"))))]
+mod allocator;
 pub mod answer;
 pub mod api_keys;
 pub mod background;
