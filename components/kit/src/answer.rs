@@ -101,6 +101,12 @@ impl Answer {
         }
     }
 
+    /// Adds a header that is not there yet: nobody looks whether it is.
+    pub fn add(&mut self, name: &'static str, value: impl Into<Value>) {
+        debug_assert!(self.header(name).is_none(), "{name} is there already");
+        self.headers.push((name, value.into()));
+    }
+
     /// Says that the body is in this coding.
     pub fn set_coding(&mut self, coding: Coding) {
         self.set("content-encoding", coding.name());
@@ -162,13 +168,13 @@ impl Answer {
                 self.body = Body::Whole(Bytes::new());
             }
         } else if self.status != StatusCode::NO_CONTENT {
-            self.set("content-length", self.body().len().to_string());
+            self.add("content-length", self.body().len().to_string());
         }
-        self.set("access-control-allow-origin", "*");
-        self.set("access-control-expose-headers", EXPOSED);
+        self.add("access-control-allow-origin", "*");
+        self.add("access-control-expose-headers", EXPOSED);
         let id = request.id();
-        self.set("x-request-id", id.id.to_string());
-        self.set("traceparent", id.traceparent.clone());
+        self.add("x-request-id", id.id.to_string());
+        self.add("traceparent", id.traceparent.clone());
         self
     }
 

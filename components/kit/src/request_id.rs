@@ -39,7 +39,7 @@ impl RequestId {
         RequestId {
             id: match id.filter(|id| is_acceptable_id(id)) {
                 Some(id) => id.into(),
-                None => as_text(&digits(random.bits())).into(),
+                None => hex(random.bits()).into(),
             },
             span: parent.is_some().then(|| random.bits() | 1),
             traceparent: parent.unwrap_or_else(|| new_traceparent(random)),
@@ -66,39 +66,41 @@ impl RequestId {
 }
 
 fn new_traceparent(random: &impl Random) -> String {
-    let mut text = String::with_capacity(55);
-    text.push_str("00-");
+    let mut text = Vec::with_capacity(55);
+    text.extend_from_slice(b"00-");
     // Trace and parent ids of all zeroes are invalid (Trace Context §3.2.2).
-    push_hex(&mut text, random.bits() | 1);
-    push_hex(&mut text, random.bits());
-    text.push('-');
-    push_hex(&mut text, random.bits() | 1);
-    text.push_str("-00");
-    text
+    text.extend_from_slice(&digits(random.bits() | 1));
+    text.extend_from_slice(&digits(random.bits()));
+    text.extend_from_slice(b"-");
+    text.extend_from_slice(&digits(random.bits() | 1));
+    text.extend_from_slice(b"-00");
+    text_of(text)
 }
 
 fn hex(bits: u64) -> String {
-    as_text(&digits(bits)).to_owned()
-}
-
-fn push_hex(text: &mut String, bits: u64) {
-    text.push_str(as_text(&digits(bits)));
-}
-
-fn as_text(digits: &[u8]) -> &str {
-    // Digits are text.
-    std::str::from_utf8(digits).unwrap_or_default()
+    text_of(digits(bits).to_vec())
 }
 
 /// 16 digits. Each request writes four of these; the formatter of the standard library takes
-/// ten times as many instructions for it.
+/// fifty times as many instructions for it.
 fn digits(bits: u64) -> [u8; 16] {
-    let mut digits = [0; 16];
-    for (place, digit) in digits.iter_mut().enumerate() {
-        let value = (bits >> (60 - 4 * place)) as u8 & 15;
-        *digit = value + if value < 10 { b'0' } else { b'a' - 10 };
-    }
-    digits
+    let [high, low] = [bits >> 32, bits & 0xffff_ffff].map(eight_digits);
+    (u128::from(high) << 64 | u128::from(low)).to_be_bytes()
+}
+
+/// The 8 digits of 32 bits, all at once: each of the number's bytes is one of them.
+fn eight_digits(bits: u64) -> u64 {
+    let pairs = (bits << 16 | bits) & 0x0000_ffff_0000_ffff;
+    let bytes = (pairs << 8 | pairs) & 0x00ff_00ff_00ff_00ff;
+    let values = (bytes << 4 | bytes) & 0x0f0f_0f0f_0f0f_0f0f;
+    // 10 and 6 are 16: the bit is set where the digit is a letter.
+    let letters = ((values + 0x0606_0606_0606_0606) >> 4) & 0x0101_0101_0101_0101;
+    values + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)
+}
+
+fn text_of(ascii: Vec<u8>) -> String {
+    // Digits are text.
+    String::from_utf8(ascii).unwrap_or_default()
 }
 
 fn is_acceptable_id(id: &str) -> bool {
@@ -139,6 +141,13 @@ mod tests {
         }
         let head = builder.body(()).unwrap().into_parts().0;
         RequestId::of(&head, &World::new())
+    }
+
+    #[test]
+    fn numbers_are_written_as_the_formatter_writes_them() {
+        for bits in [0, 1, u64::MAX, 0x0123_4567_89ab_cdef, 0xfedc_ba98_7654_3210] {
+            assert_eq!(hex(bits), format!("{bits:016x}"));
+        }
     }
 
     #[test]

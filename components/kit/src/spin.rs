@@ -16,7 +16,7 @@ mod keyvalue {
     });
 }
 
-use crate::answer::{Answer, Body};
+use crate::answer::{Answer, Body, Value};
 use crate::background::Background;
 use crate::body::{self, BodyBroken, BodyStream};
 use crate::clock::Clock;
@@ -45,6 +45,7 @@ use spin_sdk::wit_bindgen::StreamResult;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::pin::pin;
+use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -200,27 +201,60 @@ fn incoming(request: wasi_http::Request) -> impl Stream<Item = Result<Bytes, Bod
 }
 
 thread_local! {
-    // What the host is given as headers, kept for the room that it has: texts of a dozen headers
-    // would otherwise be allocated and freed for each answer.
-    static FIELDS: RefCell<Vec<(String, Vec<u8>)>> = const { RefCell::new(Vec::new()) };
+    static FIELDS: RefCell<Fields> = const { RefCell::new(Fields::new()) };
+}
+
+/// What the host is given as headers, kept for the room that it has, and for the constants among
+/// it, which most of it are and which most answers have in the same places: texts of a dozen
+/// headers would otherwise be allocated, copied and freed for each answer.
+struct Fields {
+    texts: Vec<(String, Vec<u8>)>,
+    /// The constants that the texts are copies of: each name, and each value that is one.
+    copied: Vec<(&'static str, Option<&'static str>)>,
+}
+
+impl Fields {
+    const fn new() -> Fields {
+        Fields {
+            texts: Vec::new(),
+            copied: Vec::new(),
+        }
+    }
+
+    fn of(&mut self, headers: &[(&'static str, Value)]) -> &[(String, Vec<u8>)] {
+        if self.texts.len() < headers.len() {
+            self.texts.resize_with(headers.len(), Default::default);
+            self.copied.resize(headers.len(), ("", None));
+        }
+        let places = self.texts.iter_mut().zip(&mut self.copied);
+        for ((name, value), (texts, copied)) in headers.iter().zip(places) {
+            if !ptr::eq(copied.0, *name) {
+                texts.0.clear();
+                texts.0.push_str(name);
+                copied.0 = name;
+            }
+            let constant = match value {
+                Value::Borrowed(constant) => Some(*constant),
+                Value::Owned(_) => None,
+            };
+            let is_there = match (constant, copied.1) {
+                (Some(constant), Some(copied)) => ptr::eq(constant, copied),
+                _ => false,
+            };
+            if !is_there {
+                texts.1.clear();
+                texts.1.extend_from_slice(value.as_bytes());
+                copied.1 = constant;
+            }
+        }
+        self.texts.get(..headers.len()).unwrap_or_default()
+    }
 }
 
 fn respond(answer: Answer) -> Result<wasi_http::Response, ErrorCode> {
     let (status, headers, body) = answer.into_parts();
-    let headers = FIELDS.with_borrow_mut(|fields| {
-        for (place, (name, value)) in headers.iter().enumerate() {
-            if place == fields.len() {
-                fields.push(Default::default());
-            }
-            if let Some((to_name, to_value)) = fields.get_mut(place) {
-                to_name.clear();
-                to_name.push_str(name);
-                to_value.clear();
-                to_value.extend_from_slice(value.as_bytes());
-            }
-        }
-        wasi_http::Fields::from_list(fields.get(..headers.len()).unwrap_or_default())
-    });
+    let headers =
+        FIELDS.with_borrow_mut(|fields| wasi_http::Fields::from_list(fields.of(&headers)));
     let headers = headers.map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
     let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
     let (content, content_reader) = match &body {

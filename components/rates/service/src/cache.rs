@@ -100,7 +100,7 @@ impl Served {
             Err(problem) => return problem.into_answer(request.path()),
         };
         let mut answer = Answer::new(StatusCode::OK).with_body(body);
-        answer.set("content-type", rendered.media_type);
+        answer.add("content-type", rendered.media_type);
         answer.set_validators(&rendered.validators);
         if let Some(coding) = coding {
             answer.set_coding(coding);
@@ -109,11 +109,11 @@ impl Served {
             true => times.stale(),
             false => times.fresh(),
         };
-        answer.set("cache-control", control);
+        answer.add("cache-control", control);
         let age = self.at.since(self.board.fetched) / 1000;
-        answer.set("age", age.to_string());
-        answer.set("vary", "Accept, Accept-Encoding");
-        answer.set("cache-status", self.cache_status());
+        answer.add("age", age.to_string());
+        answer.add("vary", "Accept, Accept-Encoding");
+        answer.add("cache-status", self.cache_status());
         answer
     }
 }
