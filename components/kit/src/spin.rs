@@ -32,17 +32,16 @@ use bytes::Bytes;
 use edge_rates_quotes::Millis;
 use futures::future::{Either, select};
 use futures::{Stream, StreamExt};
-use http_body_util::BodyExt;
 use keyvalue::wasi::keyvalue::{atomics, store as wasi_store};
-use spin_sdk::http::EmptyBody;
 use spin_sdk::key_value;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{self as wasi_http, ErrorCode, RequestOptions};
-use spin_sdk::wasip3::http_compat::RequestOptionsExtension;
 use spin_sdk::wasip3::random::insecure;
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::StreamResult;
 use std::cell::{Cell, OnceCell, RefCell};
+use std::fmt::Display;
 use std::future::Future;
 use std::pin::pin;
 use std::ptr;
@@ -402,7 +401,8 @@ impl Background for World {
 
 impl Variables for World {
     async fn variable(&self, name: &str) -> Result<String, VariableError> {
-        let value = spin_sdk::variables::get(name).await;
+        // Boxed: this is awaited in two dozen places, each of which would contain all of it.
+        let value = Box::pin(spin_sdk::variables::get(name)).await;
         value.map_err(|error| VariableError {
             name: name.to_owned(),
             reason: error.to_string(),
@@ -430,37 +430,79 @@ async fn exchange(
     request: &OutboundRequest,
     limits: &Limits,
 ) -> Result<OutboundResponse, OutboundError> {
-    let mut builder = http::Request::get(&request.url);
-    for (name, value) in &request.headers {
-        builder = builder.header(name, value);
-    }
-    let request = builder
-        .extension(RequestOptionsExtension(options(limits)))
-        .body(EmptyBody::new())
-        .map_err(|error| OutboundError::Invalid(error.to_string()))?;
-    let (head, mut body) = spin_sdk::http::send(request)
-        .await
-        .map_err(refusal)?
-        .into_parts();
-    let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame.map_err(refusal)?.into_data() {
-            if bytes.len() + data.len() > limits.body {
-                return Err(OutboundError::TooLarge(limits.body));
-            }
-            bytes.extend_from_slice(&data);
+    let request = outgoing(request, limits)?;
+    let response = client::send(request).await.map_err(refusal)?;
+    let status = response.get_status_code();
+    let headers = response.get_headers().copy_all();
+    let headers = headers.into_iter().filter_map(text).collect();
+    let (done, done_reader) = wit_future::new(|| Ok(()));
+    // Nobody has to be told how it went.
+    drop(done);
+    let (mut content, trailers) = wasi_http::Response::consume_body(response, done_reader);
+    let (mut body, mut chunk) = (Vec::new(), Vec::with_capacity(CHUNK));
+    loop {
+        chunk.clear();
+        let result;
+        (result, chunk) = content.read(chunk).await;
+        if body.len() + chunk.len() > limits.body {
+            return Err(OutboundError::TooLarge(limits.body));
+        }
+        body.extend_from_slice(&chunk);
+        if !matches!(result, StreamResult::Complete(_)) {
+            break;
         }
     }
-    let headers = head
-        .headers
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_string(), value.to_str().ok()?.to_owned())))
-        .collect();
+    // The host says how it ended only once its stream is closed.
+    drop(content);
+    trailers.await.map_err(refusal)?;
     Ok(OutboundResponse {
-        status: head.status.as_u16(),
+        status,
         headers,
-        body: bytes,
+        body,
     })
+}
+
+/// The request as the host takes it. The types of the `http` crate would do as well, and cost
+/// 50 KB of code for their header names alone.
+fn outgoing(
+    request: &OutboundRequest,
+    limits: &Limits,
+) -> Result<wasi_http::Request, OutboundError> {
+    let invalid = |reason: &dyn Display| OutboundError::Invalid(reason.to_string());
+    let url: http::Uri = request.url.parse().map_err(|error| invalid(&error))?;
+    let headers = request.headers.iter();
+    let headers: Vec<_> = headers
+        .map(|(name, value)| (name.clone(), value.clone().into_bytes()))
+        .collect();
+    let headers = wasi_http::Fields::from_list(&headers).map_err(|error| invalid(&error))?;
+    let (trailers, trailers_reader) = wit_future::new(|| Ok(None));
+    // There are none.
+    drop(trailers);
+    let (outgoing, _sent) =
+        wasi_http::Request::new(headers, None, trailers_reader, Some(options(limits)));
+    let scheme = url.scheme_str().map(|scheme| match scheme {
+        "http" => wasi_http::Scheme::Http,
+        "https" => wasi_http::Scheme::Https,
+        other => wasi_http::Scheme::Other(other.to_owned()),
+    });
+    let authority = url.authority().map(http::uri::Authority::as_str);
+    let target = url.path_and_query().map(http::uri::PathAndQuery::as_str);
+    outgoing
+        .set_scheme(scheme.as_ref())
+        .and_then(|()| outgoing.set_authority(authority))
+        .and_then(|()| outgoing.set_path_with_query(target))
+        .map_err(|()| invalid(&"the host does not take its URL"))?;
+    Ok(outgoing)
+}
+
+/// A header, if its value is text.
+fn text((mut name, value): (String, Vec<u8>)) -> Option<(String, String)> {
+    let is_text = |byte: &u8| *byte == b'\t' || matches!(*byte, b' '..=b'~');
+    if !value.iter().all(is_text) {
+        return None;
+    }
+    name.make_ascii_lowercase();
+    Some((name, String::from_utf8(value).ok()?))
 }
 
 fn options(limits: &Limits) -> RequestOptions {
