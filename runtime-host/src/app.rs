@@ -16,6 +16,7 @@ use runtime_host_manifest::{
     DependencySource, Executor, HttpTrigger, RouteTable, Source, Target, TriggerRoute,
     VariableError, VariableValues,
 };
+use runtime_host_wasi::InstanceState;
 use wasmtime::Engine;
 use wasmtime::component::{InstancePre, Linker};
 use wasmtime_wasi_http::handler::ProxyPre;
@@ -30,7 +31,6 @@ use crate::compiled::CompiledCode;
 use crate::composition::{self, CompositionError};
 use crate::guest_output::GuestOutput;
 use crate::imports::{self, ImportError};
-use crate::instance::InstanceState;
 use crate::oci;
 use crate::settings::Limits;
 

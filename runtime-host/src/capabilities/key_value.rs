@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use runtime_host_keyvalue::{StoreError, StoreLabel, Stores};
+use runtime_host_wasi::InstanceState;
 use wasmtime::component::{
     Accessor, FutureReader, HasData, Linker, Resource, ResourceTable, StreamReader,
 };
 
 use crate::capabilities::open_store::OpenStore;
-use crate::instance::InstanceState;
 use crate::telemetry::record::StoreRecord;
 use bindings::spin::key_value::key_value::{
     Error, Host, HostStore, HostStoreWithStore, add_to_linker as add_interface,
@@ -60,12 +60,17 @@ pub(crate) struct InstanceStores {
 
 impl InstanceStores {
     /// The store of that label.
-    pub(crate) fn open(&self, label: &str) -> Result<OpenStore, NotOpened> {
+    fn open(&self, label: &str) -> Result<OpenStore, NotOpened> {
         let granted = |granted: &&Arc<StoreLabel>| granted.as_str() == label;
         let label = self.labels.iter().find(granted);
         let label = label.ok_or(NotOpened::Denied)?;
         OpenStore::new(&self.stores, label, &self.record).ok_or(NotOpened::Unknown)
     }
+}
+
+/// The same for an instance that may have been made without stores: then it may open none.
+pub(crate) fn open(granted: Option<&InstanceStores>, label: &str) -> Result<OpenStore, NotOpened> {
+    granted.ok_or(NotOpened::Denied)?.open(label)
 }
 
 /// Why a store was not opened.
@@ -78,9 +83,12 @@ pub(crate) enum NotOpened {
 }
 
 pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
-    add_interface::<_, KeyValue>(linker, |state| KeyValueView {
-        granted: &state.stores,
-        table: &mut state.table,
+    add_interface::<_, KeyValue>(linker, |state| {
+        let (parts, table) = state.parts();
+        KeyValueView {
+            granted: parts.get(),
+            table,
+        }
     })
 }
 
@@ -91,7 +99,7 @@ impl HasData for KeyValue {
 }
 
 struct KeyValueView<'a> {
-    granted: &'a InstanceStores,
+    granted: Option<&'a InstanceStores>,
     table: &'a mut ResourceTable,
 }
 
@@ -122,7 +130,7 @@ impl<T: Send> HostStoreWithStore<T> for KeyValue {
     ) -> Result<Resource<OpenStore>, Error> {
         accessor.with(|mut access| {
             let view = access.get();
-            let store = view.granted.open(&label)?;
+            let store = open(view.granted, &label)?;
             view.table.push(store).map_err(|_| Error::StoreTableFull)
         })
     }

@@ -16,22 +16,16 @@ use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use runtime_host_manifest::{BlockedNetworks, Refusal, RefusalReason, Verdict, chained_component};
+use runtime_host_wasi::OutboundHooks;
 use tokio::time::timeout;
-use wasmtime::AsContextMut;
-use wasmtime::component::{Accessor, GuestTaskId, HasData, Linker, Resource};
-use wasmtime_wasi::TrappableError;
-use wasmtime_wasi_http::p3::bindings::http::client;
-use wasmtime_wasi_http::p3::bindings::http::types::{
-    ErrorCode, Request as GuestRequest, Response as GuestResponse,
-};
+use wasmtime::component::GuestTaskId;
 use wasmtime_wasi_http::{
-    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody, WasiHttp,
-    WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+    DEFAULT_FORBIDDEN_HEADERS, Error, ForbiddenHeaderFilter, RequestOptions, WasiBody,
+    WasiHttpHooks,
 };
 
 use crate::app::LoadedComponent;
 use crate::guest_output::Stream;
-use crate::instance::InstanceState;
 use crate::instance::lifetime::Watch;
 use crate::server::core::Core;
 use crate::telemetry::record::{self, ComponentRecord};
@@ -304,6 +298,16 @@ type Sent = Result<
     Error,
 >;
 
+impl OutboundHooks for OutboundHttp {
+    fn sent_by(&mut self, task: Option<GuestTaskId>) {
+        self.caller = task;
+    }
+
+    fn hooks(&mut self) -> &mut dyn WasiHttpHooks {
+        self
+    }
+}
+
 impl WasiHttpHooks for OutboundHttp {
     // The default makes an `Arc` for every header name that it looks at.
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
@@ -344,42 +348,5 @@ impl WasiHttpHooks for OutboundHttp {
                 Box::new(std::future::ready(Ok(())));
             Ok((response, driven))
         })
-    }
-}
-
-pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
-    wasmtime_wasi_http::p3::bindings::http::types::add_to_linker::<_, WasiHttp>(
-        linker,
-        InstanceState::http,
-    )?;
-    client::add_to_linker::<_, Sending>(linker, InstanceState::http)
-}
-
-/// wasmtime's own sending, after noting which task of the guest sends.
-struct Sending;
-
-impl HasData for Sending {
-    type Data<'a> = WasiHttpCtxView<'a>;
-}
-
-impl client::HostWithStore<InstanceState> for Sending {
-    async fn send(
-        accessor: &Accessor<InstanceState, Self>,
-        request: Resource<GuestRequest>,
-    ) -> Result<Resource<GuestResponse>, TrappableError<ErrorCode>> {
-        accessor
-            .with(|mut access| {
-                let mut store = access.as_context_mut();
-                let caller = store.async_call_stack()?.last();
-                store.data_mut().outbound_http().caller = caller;
-                wasmtime::error::Ok(())
-            })
-            .map_err(TrappableError::trap)?;
-        WasiHttp::send(
-            &accessor.with_getter::<WasiHttp>(InstanceState::http),
-            request,
-        )
-        .await
     }
 }

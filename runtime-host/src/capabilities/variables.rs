@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use runtime_host_wasi::InstanceState;
 use wasmtime::component::{Accessor, HasData, Linker};
 
-use crate::instance::InstanceState;
 use bindings::spin::variables::variables::{Error, Host, HostWithStore};
 
 mod bindings {
@@ -22,23 +22,23 @@ pub(crate) type GrantedVariables = Arc<BTreeMap<String, String>>;
 
 pub(super) fn add_to_linker(linker: &mut Linker<InstanceState>) -> wasmtime::Result<()> {
     bindings::spin::variables::variables::add_to_linker::<_, Variables>(linker, |state| {
-        &mut state.variables
+        state.parts().0.get()
     })
 }
 
 struct Variables;
 
 impl HasData for Variables {
-    type Data<'a> = &'a mut GrantedVariables;
+    type Data<'a> = Option<&'a GrantedVariables>;
 }
 
-impl Host for &mut GrantedVariables {}
+impl Host for Option<&GrantedVariables> {}
 
 impl<T: Send> HostWithStore<T> for Variables {
     async fn get(accessor: &Accessor<T, Self>, name: String) -> Result<String, Error> {
         accessor.with(|mut access| {
             let variables = access.get();
-            match variables.get(&name) {
+            match variables.and_then(|variables| variables.get(&name)) {
                 Some(value) => Ok(value.clone()),
                 None if !is_name(&name) => Err(Error::InvalidName(name)),
                 None => Err(Error::Undefined(name)),

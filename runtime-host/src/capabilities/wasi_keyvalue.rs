@@ -2,11 +2,11 @@
 //! rights as `spin:key-value`.
 
 use runtime_host_keyvalue::{StoreError, Swap};
+use runtime_host_wasi::InstanceState;
 use wasmtime::component::{HasData, Linker, Resource, ResourceTable};
 
-use crate::capabilities::key_value::{InstanceStores, NotOpened};
+use crate::capabilities::key_value::{self, InstanceStores, NotOpened};
 use crate::capabilities::open_store::OpenStore;
-use crate::instance::InstanceState;
 use bindings::wasi::keyvalue::atomics::{self, CasError};
 use bindings::wasi::keyvalue::batch;
 use bindings::wasi::keyvalue::store::{self, Error, KeyResponse};
@@ -44,14 +44,15 @@ impl HasData for KeyValue {
 }
 
 struct KeyValueView<'a> {
-    granted: &'a InstanceStores,
+    granted: Option<&'a InstanceStores>,
     table: &'a mut ResourceTable,
 }
 
 fn view(state: &mut InstanceState) -> KeyValueView<'_> {
+    let (parts, table) = state.parts();
     KeyValueView {
-        granted: &state.stores,
-        table: &mut state.table,
+        granted: parts.get(),
+        table,
     }
 }
 
@@ -66,7 +67,7 @@ impl KeyValueView<'_> {
 
 impl store::Host for KeyValueView<'_> {
     async fn open(&mut self, identifier: String) -> Result<Resource<OpenStore>, Error> {
-        let opened = self.granted.open(&identifier)?;
+        let opened = key_value::open(self.granted, &identifier)?;
         self.table
             .push(opened)
             .map_err(|_| Error::Other("too many stores are open: drop some".to_owned()))

@@ -14,6 +14,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use runtime_host_wasi::InstanceState;
 use tokio::time::{sleep, timeout};
 use wasmtime::component::{Accessor, GuestTaskId};
 use wasmtime::{AsContextMut, PoolConcurrencyLimitError, Store, Trap};
@@ -24,8 +25,8 @@ use crate::app::LoadedComponent;
 use crate::capabilities::outbound_http::OutboundHttp;
 use crate::guest_output::Stream;
 use crate::instance::lifetime::{Activity, Expiration, RequestDeadline, Times, Watch};
+use crate::instance::new_store;
 use crate::instance::pool::{Failure, Job, Occupied};
-use crate::instance::{InstanceState, new_store};
 use crate::telemetry::record::End;
 
 /// How many requests an instance takes before other tasks of its core get a turn.
@@ -79,7 +80,7 @@ fn end(seat: &Occupied, store: &Store<InstanceState>, ended: &wasmtime::Result<(
         // A request took longer than it may, and its guest went on.
         Ok(()) if seat.is_retired() => End::TimedOut,
         Ok(()) => End::Idle,
-        Err(_) if store.data().memory.was_reached() => End::Memory,
+        Err(_) if store.data().memory().was_reached() => End::Memory,
         Err(error) if error.is::<Stopped>() => End::TimedOut,
         Err(_) => End::Trapped,
     }
@@ -338,7 +339,7 @@ fn report_end(
     store: &mut Store<InstanceState>,
     error: &wasmtime::Error,
 ) {
-    let memory = &store.data().memory;
+    let memory = store.data().memory();
     let reason = if memory.was_reached() {
         format!(
             "it reached its memory limit of {} MiB (--max-instance-memory)",
