@@ -17,9 +17,14 @@ COMPONENTS := rates providers health metrics site
 GUESTS := guest-modern guest-classic
 BENCH_GUESTS := guest-constant guest-reading
 WASM := --release --target wasm32-wasip2
-# Quick to build and as fast to run as a release build; see [profile.local] in Cargo.toml.
+# Quick to build; see [profile.local] in Cargo.toml.
 NATIVE := --profile local
 BIN := target/local
+# Everything that runs outside of the sandbox. It is always selected whole, and with a test, also
+# where only programs are built: which features a library gets depends on what is selected, and with
+# others it would be compiled once more. `redis` is the smallest test.
+WORKSPACE := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
+PROGRAM := $(WORKSPACE) --test redis --bin
 
 .PHONY: help
 help: ## List what can be made
@@ -107,17 +112,18 @@ endef
 
 .PHONY: build
 build: setup components ## Build the components, the host and the market simulator
-	@echo "Building the host (some minutes the first time) …"
-	cargo build $(NATIVE) -p runtime-host -p market-simulator
+	@echo "[2/2] Building the host and the market simulator (the first time some 6 minutes on two cores) …"
+	cargo build $(NATIVE) $(PROGRAM) runtime-host --bin market-simulator
 
 .PHONY: components
 components: setup ## Build the components
-	@echo "Building the components …"
+	@echo "[1/2] Building the components (the first time about a minute) …"
 	cargo build $(WASM) $(addprefix -p ,$(COMPONENTS))
 
+# Together with the components, for the same reason.
 .PHONY: guests
 guests: setup
-	@cargo build $(WASM) $(addprefix -p ,$(GUESTS))
+	@cargo build $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS))
 
 .PHONY: setup
 setup: ## Install the wasm target, if it is missing
@@ -209,20 +215,15 @@ VALUES ?=
 .PHONY: k8s-validate
 k8s-validate: setup chart-packages ## Hold the chart for every environment against schemas, references, policies
 	@echo "Building what validates (a few minutes the first time) …"
-	cargo build -q $(NATIVE) -p edge-rates-kubernetes-tests --bin k8s-validate
+	cargo build $(NATIVE) $(PROGRAM) k8s-validate
 	$(BIN)/k8s-validate $(VALUES)
-
-# What has tests. Guests are built for them, by themselves.
-TESTED := --workspace $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS))
 
 .PHONY: test
 test: components guests packages image-of-tests ## Run every test: unit, property and integration
 	@echo "Building the host and the tests (some minutes the first time) …"
-	# The host together with the tests, although it could be built by itself: tests ask more of
-	# some libraries, and with other features those would all be built twice.
-	cargo build $(NATIVE) $(TESTED) --bins --tests
-	cargo test $(NATIVE) $(TESTED) --doc
-	cargo test $(NATIVE) $(TESTED) --lib --bins --tests
+	cargo build $(NATIVE) $(WORKSPACE) --bins --tests
+	cargo test $(NATIVE) $(WORKSPACE) --doc
+	cargo test $(NATIVE) $(WORKSPACE) --lib --bins --tests
 
 # The host's container image. What ships is a release build; the tests take the code that they have
 # been built with, where only the host's own crates are compiled once more.
@@ -237,13 +238,11 @@ image: setup image-packages ## Build the host's container image into IMAGE=targe
 
 .PHONY: image-test
 image-test: image components test-image-packages ## Run that image as a cluster would
-	@EDGE_RATES_IMAGE=$(abspath $(IMAGE)) cargo test $(NATIVE) $(TESTED) --test image
+	@EDGE_RATES_IMAGE=$(abspath $(IMAGE)) cargo test $(NATIVE) $(WORKSPACE) --test image
 
-# `redis` is the smallest of the tests: with one of them, libraries have the features that they
-# have for all, and none is built twice.
 .PHONY: image-of-tests
 image-of-tests: setup image-packages
-	@$(STATIC) cargo build $(NATIVE) $(TESTED) --bin runtime-host --test redis
+	@$(STATIC) cargo build $(NATIVE) $(PROGRAM) runtime-host
 	runtime-host/image/build $(BIN)/runtime-host target/image/$(notdir $(BIN))
 
 .PHONY: image-packages
@@ -272,11 +271,11 @@ EXAMPLES ?= 2000
 
 .PHONY: portable
 portable: packages ## Run the portable tests against URL=http://127.0.0.1:3000, whoever serves it
-	@EDGE_RATES_URL=$(URL) cargo test $(NATIVE) -p edge-rates-tests portable::
+	@EDGE_RATES_URL=$(URL) cargo test $(NATIVE) $(WORKSPACE) --test integration portable::
 
 .PHONY: api-check
 api-check: build packages ## Hold EXAMPLES=2000 made-up requests per route against /openapi.json
-	@EDGE_RATES_EXAMPLES=$(EXAMPLES) cargo test $(NATIVE) -p edge-rates-tests schemathesis -- --nocapture
+	@EDGE_RATES_EXAMPLES=$(EXAMPLES) cargo test $(NATIVE) $(WORKSPACE) --test integration schemathesis -- --nocapture
 
 # Speed is measured on what ships, and beside whatever peers are on the PATH (spin, wasmtime).
 # `make bench BENCH_ARGS='--rounds 9 --spin /opt/spin'` changes how; `bench --help` lists it all.
@@ -305,7 +304,7 @@ replicas: bench-build ## Load two replicas on one Redis while upstreams fail, fo
 
 .PHONY: bench-build
 bench-build: components bench-packages
-	@cargo build $(WASM) $(addprefix -p ,$(BENCH_GUESTS) guest-modern)
+	@cargo build $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS) $(BENCH_GUESTS))
 	echo "Building the host as it ships (many minutes the first time) …"
 	# By itself, so that it is built with the same features as what ships.
 	cargo build --release -p runtime-host
@@ -341,11 +340,17 @@ fuzz: setup ## Feed every adapter broken answers, each for SECONDS=60
 	        sed '/Recommended dictionary/,/End of recommended dictionary/d'
 	done
 
+# Clippy in the compiler's place, for our own crates only: it compiles them as well as it checks
+# them, on the libraries that have been built already. `cargo clippy` would read all of those once
+# more. CI does the same for `make test`, so that what was checked is not compiled again.
+CLIPPY := RUSTC_WORKSPACE_WRAPPER=clippy-driver CLIPPY_ARGS=-D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__
+
 .PHONY: lint
 lint: setup ## Check the format, and clippy with warnings denied
 	@cargo fmt --all --check
-	cargo clippy $(NATIVE) --workspace --all-targets $(addprefix --exclude ,$(GUESTS) $(BENCH_GUESTS)) -- -D warnings
-	cargo clippy $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS) $(BENCH_GUESTS)) -- -D warnings
+	export $(CLIPPY)
+	cargo build $(NATIVE) $(WORKSPACE) --bins --tests
+	cargo build $(WASM) $(addprefix -p ,$(COMPONENTS) $(GUESTS) $(BENCH_GUESTS))
 
 .PHONY: sizes
 sizes: components ## Show the components' sizes

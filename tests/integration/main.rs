@@ -28,6 +28,7 @@ mod budget;
 mod building;
 mod cache_states;
 mod cold_start;
+mod compiled_once;
 mod compression;
 mod conditional_requests;
 mod counters;

@@ -13,7 +13,8 @@ use tokio::process::Command;
 use tokio::time::timeout;
 
 /// The repository's files in a folder of their own, so that `.spin` is nobody else's, beside
-/// programs that do nothing but note in `called.txt` how they were called.
+/// programs that do nothing but note in `called.txt` how they were called, and in `compiler.txt` what
+/// was to compile in the compiler's place.
 fn folder(idle_programs: &[&str]) -> TempDir {
     let folder = TempDir::new().unwrap();
     for name in ["Makefile", "spin.toml", "target", "runtime-host"] {
@@ -25,7 +26,10 @@ fn folder(idle_programs: &[&str]) -> TempDir {
     std::fs::copy(root().join(".ci/run"), folder.path().join(".ci/run")).unwrap();
     for name in idle_programs {
         let path = folder.path().join("bin").join(name);
-        let script = format!("#!/bin/sh\necho {name} \"$@\" >> called.txt\n");
+        let script = format!(
+            "#!/bin/sh\necho {name} \"$@\" >> called.txt\n\
+             echo \"$RUSTC_WORKSPACE_WRAPPER $CLIPPY_ARGS\" >> compiler.txt\n"
+        );
         std::fs::write(&path, script).unwrap();
         std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
     }
@@ -34,6 +38,10 @@ fn folder(idle_programs: &[&str]) -> TempDir {
 
 fn called(folder: &TempDir) -> String {
     std::fs::read_to_string(folder.path().join("called.txt")).unwrap_or_default()
+}
+
+fn compilers(folder: &TempDir) -> String {
+    std::fs::read_to_string(folder.path().join("compiler.txt")).unwrap_or_default()
 }
 
 /// A command in that folder, without what the environment of these tests would change.
@@ -53,6 +61,8 @@ fn command(program: &Path, folder: &TempDir) -> Command {
         "ARGS",
         "LIVE",
         "STORE",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CLIPPY_ARGS",
     ] {
         command.env_remove(name);
     }
@@ -175,8 +185,8 @@ async fn make_up_serves_says_what_to_try_and_leaves_nothing_behind() {
     let up = Up::start(&folder, &[]).await;
     let (url, said) = (&up.url, &up.said);
     for expected in [
-        "Building the components …",
-        "Building the host",
+        "[1/2] Building the components",
+        "[2/2] Building the host",
         "The market is simulated on http://127.0.0.1:",
         &format!("Serving {url}"),
         &format!("curl -i {url}/v1/rates/BTC/USD"),
@@ -252,7 +262,7 @@ async fn make_test_builds_everything_and_runs_every_test() {
     );
     for built in [
         "--target wasm32-wasip2 -p rates -p providers -p health -p metrics -p site",
-        "--target wasm32-wasip2 -p guest-modern -p guest-classic",
+        "-p site -p guest-modern -p guest-classic",
         "cargo build --profile local --workspace --exclude guest-modern --exclude guest-classic --exclude guest-constant --exclude guest-reading --bins --tests",
     ] {
         assert!(at(built) < tested, "{called}");
@@ -268,13 +278,29 @@ async fn make_lint_denies_warnings_everywhere() {
     let output = make(&folder).arg("lint").output().await.unwrap();
     assert!(output.status.success());
     let called = called(&folder);
-    assert!(called.contains("cargo fmt --all --check"), "{called}");
-    let clippy: Vec<_> = called
-        .lines()
-        .filter(|line| line.starts_with("cargo clippy"))
-        .collect();
-    assert_eq!(clippy.len(), 2, "natively and as components: {called}");
-    assert!(clippy.iter().all(|call| call.ends_with("-- -D warnings")));
+    let denied = "clippy-driver -D__CLIPPY_HACKERY__warnings__CLIPPY_HACKERY__";
+    let mut checked = Vec::new();
+    for (call, compiler) in called.lines().zip(compilers(&folder).lines()) {
+        match call.strip_prefix("cargo build ") {
+            Some(selection) => {
+                assert_eq!(compiler, denied, "{call}");
+                checked.push(selection);
+            }
+            None => assert!(
+                ["cargo fmt --all --check", "rustup"]
+                    .iter()
+                    .any(|one| call.starts_with(one)),
+                "{call}"
+            ),
+        }
+    }
+    let [native, components] = &checked[..] else {
+        panic!("natively and as components: {called}");
+    };
+    assert!(native.contains("--workspace"), "{native}");
+    for each in ["-p rates ", "-p guest-modern ", "-p guest-constant "] {
+        assert!(components.contains(each), "{components}");
+    }
 }
 
 #[tokio::test]
@@ -287,6 +313,13 @@ async fn ci_lints_and_tests_and_stops_at_the_first_failure() {
         called(&folder),
         "make setup packages\nmake lint\nmake test\n"
     );
+    let compilers = compilers(&folder);
+    let [set_up, lint, test] = &compilers.lines().collect::<Vec<_>>()[..] else {
+        panic!("three calls: {compilers}");
+    };
+    assert_eq!(*set_up, " ");
+    assert_eq!(lint, test, "what is linted is what is tested");
+    assert!(test.starts_with("clippy-driver "), "{test}");
 
     std::fs::remove_file(folder.path().join("called.txt")).unwrap();
     let failing = "#!/bin/sh\necho make \"$@\" >> called.txt\n[ \"$1\" != lint ]\n";
