@@ -6,12 +6,6 @@ use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Catalogue, Currency, Precision, Quote, Rounding};
 
-/// Most assets that may be named in one parameter.
-pub(super) const MOST_ASSETS: usize = 250;
-
-/// Most quote currencies that may be asked for at once.
-const MOST_CURRENCIES: usize = 10;
-
 /// Whether an answer that shows this quote has to be marked as stale: the whole board is, or the
 /// quote was kept from an earlier one, or stayed because the new one was not believed.
 pub(super) fn is_stale(served: &Served, quote: &Quote) -> bool {
@@ -117,17 +111,6 @@ pub(super) fn assets<'a>(
     catalogue: &'a Catalogue,
 ) -> Result<Vec<&'a Asset>, Problem> {
     let (ids, symbols) = (query.first("ids"), query.first("symbols"));
-    for (name, given) in [("ids", ids), ("symbols", symbols)] {
-        let count = list(given.unwrap_or_default()).count();
-        if count > MOST_ASSETS {
-            return Err(Problem::parameter(
-                name,
-                format!(
-                    "`{name}` names {count} assets; at most {MOST_ASSETS} are possible at once."
-                ),
-            ));
-        }
-    }
     if ids.is_none() && symbols.is_none() {
         return Ok(catalogue.assets().iter().collect());
     }
@@ -174,17 +157,13 @@ pub(super) fn currencies<'a>(
             )
         })?);
     }
-    match currencies.len() {
-        0 => Err(Problem::parameter(
+    if currencies.is_empty() {
+        return Err(Problem::parameter(
             "vs",
             "`vs` is empty; leave it out to get every quote currency.".into(),
-        )),
-        1..=MOST_CURRENCIES => Ok(currencies),
-        many => Err(Problem::parameter(
-            "vs",
-            format!("`vs` names {many} quote currencies; at most {MOST_CURRENCIES} are possible."),
-        )),
+        ));
     }
+    Ok(currencies)
 }
 
 fn unknown(parameter: &str, kind: &str, given: &str, nearest: Option<&str>) -> Problem {

@@ -17,10 +17,10 @@ use serde_json::value::RawValue;
 use std::rc::Rc;
 
 /// Longest body in bytes.
-const MOST_BYTES: usize = 64 << 10;
+pub(super) const MOST_BYTES: usize = 64 << 10;
 
 /// Most questions in one body.
-const MOST_ITEMS: usize = 100;
+pub(super) const MOST_ITEMS: usize = 100;
 
 /// What a body has to be.
 const SHAPE: &str = r#"an array of objects such as [{"base":"BTC","quote":"USD"}]"#;
