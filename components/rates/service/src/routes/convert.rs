@@ -58,7 +58,7 @@ impl<'a> Question<'a> {
         query.expect(PARAMETERS)?;
         let from = code(query, catalogue, "from", "from=BTC")?;
         let to = code(query, catalogue, "to", "to=EUR")?;
-        let amount = amount(query.required("amount", "amount=0.1")?)?;
+        let amount = amount(&plus_as_blank(query.required("amount", "amount=0.1")?))?;
         let form = Form::parse(query)?;
         Ok(Question {
             from,
@@ -77,6 +77,12 @@ impl<'a> Question<'a> {
             form: Form::default(),
         }
     }
+}
+
+/// In a query a plus is read as a blank, unless it is sent as `%2B`
+/// (application/x-www-form-urlencoded of the URL standard). In `1e+16` it can't be meant as one.
+fn plus_as_blank(given: &str) -> String {
+    given.replace("e ", "e+").replace("E ", "E+")
 }
 
 /// Reads an amount.

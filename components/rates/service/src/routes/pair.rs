@@ -122,7 +122,7 @@ pub(super) fn body<'a>(
         quote,
         price: numbers.of(price),
         change_24h_pct: change.map(|change| numbers.of(change)),
-        updated_at: direct.and_then(|quote| quote.updated).map(rfc3339),
+        updated_at: rate.updated().map(rfc3339),
         method: told.method,
         sources: told.sources,
         divergent: told.is_divergent,
