@@ -202,6 +202,26 @@ impl Catalogue {
         nearest(name, symbols.chain(self.assets.iter().map(Asset::id)))
     }
 
+    /// The id of the asset that was probably meant, be it its symbol that was given or an id or
+    /// symbol with a typing error.
+    pub fn nearest_id(&self, name: &str) -> Option<&str> {
+        let meant = || nearest(name, self.assets.iter().map(Asset::id));
+        match self.by_symbol(name) {
+            Some(asset) => Some(asset.id()),
+            None => meant().or_else(|| Some(self.asset(self.nearest_asset(name)?)?.id())),
+        }
+    }
+
+    /// The symbol of the asset that was probably meant, be it its id that was given or an id or
+    /// symbol with a typing error.
+    pub fn nearest_symbol(&self, name: &str) -> Option<&str> {
+        let meant = || nearest(name, self.assets.iter().map(Asset::symbol));
+        match self.by_id(name) {
+            Some(asset) => Some(asset.symbol()),
+            None => meant().or_else(|| Some(self.asset(self.nearest_asset(name)?)?.symbol())),
+        }
+    }
+
     /// The currency code that `name` was probably meant to be, for "did you mean".
     pub fn nearest_currency(&self, name: &str) -> Option<&str> {
         nearest(name, self.currencies.iter().map(Currency::as_str))
@@ -536,6 +556,19 @@ mod tests {
         assert_eq!(catalogue.nearest_asset("etherem"), Some("ethereum"));
         assert_eq!(catalogue.nearest_asset("eterem"), Some("ethereum"));
         assert_eq!(catalogue.nearest_currency("USF"), Some("USD"));
+    }
+
+    #[test]
+    fn what_was_meant_is_told_by_the_name_that_is_asked_for() {
+        let catalogue = catalogue();
+        for name in ["ETH", "eth", "ethereum1", "etherium", "ETHX"] {
+            assert_eq!(catalogue.nearest_id(name), Some("ethereum"), "{name}");
+        }
+        for name in ["ethereum", "Ethereum", "etherium", "ETHX"] {
+            assert_eq!(catalogue.nearest_symbol(name), Some("ETH"), "{name}");
+        }
+        assert_eq!(catalogue.nearest_id("nonsense"), None);
+        assert_eq!(catalogue.nearest_symbol("nonsense"), None);
     }
 
     #[test]

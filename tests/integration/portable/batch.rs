@@ -73,6 +73,109 @@ async fn amounts_are_taken_as_json_writes_them() {
     }
 }
 
+/// What the libraries say that read JSON, and the types that they read it into.
+const WORDS_OF_PARSERS: [&str; 8] = [
+    "expected",
+    "struct",
+    "Item",
+    "invalid type",
+    "invalid value",
+    "unknown field",
+    "missing field",
+    "at line",
+];
+
+#[tokio::test]
+async fn a_question_that_makes_no_sense_is_told_so_in_our_own_words() {
+    let app = Served::start().await;
+    for (question, parameter, said) in [
+        ("7", "body", "is a number"),
+        ("\"BTC/USD\"", "body", "is a text"),
+        ("[\"BTC\",\"USD\"]", "body", "is an array"),
+        ("null", "body", "is null"),
+        ("true", "body", "is a truth value"),
+        ("{}", "base", "`base` is missing"),
+        (
+            "{\"base\":\"BTC\",\"quote\":null}",
+            "quote",
+            "`quote` is missing",
+        ),
+        (
+            "{\"base\":5,\"quote\":\"USD\"}",
+            "base",
+            "`base` is a number",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":[\"USD\"]}",
+            "quote",
+            "`quote` is an array",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":\"\\ud800\"}",
+            "quote",
+            "can't be read",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":\"USD\",\"amount\":true}",
+            "amount",
+            "`true`",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":\"USD\",\"amount\":{\"v\":1}}",
+            "amount",
+            "not a number",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":\"USD\",\"at\":5}",
+            "at",
+            "leave `at` out",
+        ),
+        (
+            "{\"base\":\"BTC\",\"base\":\"ETH\",\"quote\":\"USD\"}",
+            "base",
+            "more than once",
+        ),
+        (
+            "{\"base\":\"BTC\",\"quote\":\"USD\",\"precision\":2}",
+            "precision",
+            "known are base, quote, amount.",
+        ),
+    ] {
+        let answer = app
+            .post("/v1/rates:batch", &[JSON], format!("[{question}]"))
+            .await
+            .expect_status(200);
+        let problem = &answer.json()["results"][0]["problem"];
+        assert_eq!(problem["status"], 422, "{question}: {problem}");
+        assert_eq!(problem["parameter"], parameter, "{question}: {problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(said), "{question}: {detail}");
+        for word in WORDS_OF_PARSERS {
+            assert!(!detail.contains(word), "{question}: {detail}");
+        }
+    }
+    for body in [
+        "{}",
+        "7",
+        "",
+        "[",
+        "[1,]",
+        "[{\"base\"}]",
+        "nonsense",
+        "[\"\u{7}\"]",
+    ] {
+        let answer = app.post("/v1/rates:batch", &[JSON], body).await;
+        let detail = answer.json()["detail"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        assert!(matches!(answer.status.as_u16(), 400 | 422), "{body}");
+        for word in WORDS_OF_PARSERS {
+            assert!(!detail.contains(word), "{body}: {detail}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn what_cant_be_answered_is_a_problem_in_its_place() {
     let app = Served::start().await;
@@ -98,10 +201,10 @@ async fn what_cant_be_answered_is_a_problem_in_its_place() {
     }
     for (place, status, parameter, said) in [
         (1, 404, "base", "BTC"),
-        (2, 422, "at", "not recorded"),
+        (2, 422, "at", "leave `at` out"),
         (3, 422, "amount", "-1,5"),
-        (4, 422, "body", "quote"),
-        (5, 422, "body", "amuont"),
+        (4, 422, "quote", "missing"),
+        (5, 422, "amuont", "did you mean `amount`?"),
         (6, 422, "body", "base"),
     ] {
         let problem = &results[place]["problem"];

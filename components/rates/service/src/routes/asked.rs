@@ -4,7 +4,7 @@ use super::number::Numbers;
 use crate::cache::Served;
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Catalogue, Currency, Precision, Quote, Rounding};
+use edge_rates_quotes::{ArithmeticError, Asset, Catalogue, Currency, Precision, Quote, Rounding};
 
 /// Whether an answer that shows this quote has to be marked as stale: the whole board is, or the
 /// quote was kept from an earlier one, or stayed because the new one was not believed.
@@ -26,6 +26,14 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {
             ),
         )
     })
+}
+
+/// A price that can't be calculated with; `parameter` is what asked for that.
+pub(super) fn not_calculated(parameter: &str, error: &ArithmeticError) -> Problem {
+    Problem::parameter(
+        parameter,
+        format!("{error}; GET /v1/rates shows it as it came, with precision=full."),
+    )
 }
 
 /// `numbers`: as strings, unless said otherwise, or as JSON numbers.
@@ -91,11 +99,16 @@ pub(super) fn word<T: Copy>(name: &str, given: &str, words: &[(&str, T)]) -> Res
 pub(super) fn refuse_at(query: &Query) -> Result<(), Problem> {
     match query.first("at") {
         None => Ok(()),
-        Some(_) => Err(Problem::parameter(
-            "at",
-            "No history of rates is recorded here; leave `at` out to get the present rate.".into(),
-        )),
+        Some(_) => Err(no_history()),
     }
+}
+
+/// A rate of the past is asked for.
+pub(super) fn no_history() -> Problem {
+    Problem::parameter(
+        "at",
+        "No history of rates is recorded here; leave `at` out to get the present rate.".into(),
+    )
 }
 
 /// The values of a comma-separated list; blanks and empty entries don't count.
@@ -117,15 +130,17 @@ pub(super) fn assets<'a>(
     let mut assets = Vec::new();
     for id in list(ids.unwrap_or_default()) {
         let found = catalogue.by_id(&id.to_ascii_lowercase());
-        assets.push(found.ok_or_else(|| unknown("ids", "asset", id, catalogue.nearest_asset(id)))?);
+        assets.push(found.ok_or_else(|| {
+            let nearest = catalogue.nearest_id(id);
+            unknown("ids", "asset with the id", id, nearest)
+        })?);
     }
     for symbol in list(symbols.unwrap_or_default()) {
         let found = catalogue.by_symbol(symbol);
-        assets.push(
-            found.ok_or_else(|| {
-                unknown("symbols", "asset", symbol, catalogue.nearest_asset(symbol))
-            })?,
-        );
+        assets.push(found.ok_or_else(|| {
+            let nearest = catalogue.nearest_symbol(symbol);
+            unknown("symbols", "asset with the symbol", symbol, nearest)
+        })?);
     }
     if assets.is_empty() {
         let name = if ids.is_some() { "ids" } else { "symbols" };

@@ -1,8 +1,8 @@
 //! The routes on a fake world whose store holds a board, without HTTP in between.
 
 use crate::fixture;
-use crate::route_tests::Silent;
 pub(super) use crate::route_tests::quote;
+use crate::route_tests::{Silent, get, json, service};
 use crate::service::Service;
 use crate::settings::Settings;
 use edge_rates_kit::answer::Answer;
@@ -383,6 +383,20 @@ fn what_is_worked_out_is_as_old_as_the_older_of_its_parts() {
 }
 
 #[test]
+fn an_example_in_a_hint_is_one_that_is_served() {
+    let service = service("dogecoin", "CHF", &[quote("dogecoin", "CHF", "0.1")]);
+    let detail = |target: &str| {
+        let answer = get(&service, target);
+        assert_eq!(answer.status(), 422, "{target}");
+        json(&answer)["detail"].as_str().unwrap().to_owned()
+    };
+    let from = detail("/v1/convert?to=CHF&amount=1");
+    assert!(from.contains("from=DOGE"), "{from}");
+    let to = detail("/v1/convert?from=DOGE&amount=1");
+    assert!(to.contains("to=CHF"), "{to}");
+}
+
+#[test]
 fn the_past_is_refused_everywhere() {
     let rates = informed();
     for target in [
@@ -405,7 +419,14 @@ fn a_price_that_is_too_long_is_passed_on_but_not_calculated_with() {
         let detail = rates.refusal(target, "precision");
         assert!(detail.contains("precision=full"), "{detail}");
     }
-    rates.refusal("/v1/convert?from=BTC&to=USD&amount=1", "amount");
+    for (target, parameter) in [
+        ("/v1/convert?from=BTC&to=USD&amount=1", "amount"),
+        ("/v1/rates/USD/BTC", "quote"),
+    ] {
+        let detail = rates.refusal(target, parameter);
+        // What is advised is possible.
+        assert!(detail.contains("GET /v1/rates"), "{detail}");
+    }
 }
 
 #[test]
