@@ -73,26 +73,20 @@ pub(crate) async fn read(head: &dyn Head, most: usize) -> Result<Bytes, Problem>
 /// Reads JSON.
 ///
 /// # Errors
-/// A problem that names line and column: 400 where the text is no JSON, 422 where it is JSON of
-/// another shape than `shape` says, such as "an array of objects".
+/// A problem: 400 with line and column where the text is no JSON, 422 where it is JSON of another
+/// shape than `shape` says, such as "an array of objects".
 pub fn parse_json<'t, T: Deserialize<'t>>(text: &'t [u8], shape: &str) -> Result<T, Problem> {
-    serde_json::from_slice(text).map_err(|error| {
-        let place = format!("line {}, column {}", error.line(), error.column());
-        match error.classify() {
-            Category::Data => Problem::parameter(
-                "body",
-                format!("The body is JSON, but not {shape}; see {place}."),
-            ),
-            Category::Eof if text.trim_ascii().is_empty() => {
-                Problem::unreadable(format!("The body is empty; send {shape} as JSON."))
-            }
-            Category::Eof => Problem::unreadable(format!(
-                "The body ends in the middle of its JSON, at {place}."
-            )),
-            Category::Syntax | Category::Io => {
-                Problem::unreadable(format!("The body is no JSON; the error is at {place}."))
-            }
+    serde_json::from_slice(text).map_err(|error| match error.classify() {
+        Category::Data => Problem::parameter("body", format!("The body is JSON, but not {shape}.")),
+        Category::Eof if text.trim_ascii().is_empty() => {
+            Problem::unreadable(format!("The body is empty; send {shape} as JSON."))
         }
+        Category::Eof => Problem::unreadable("The body ends in the middle of its JSON.".into()),
+        Category::Syntax | Category::Io => Problem::unreadable(format!(
+            "The body is no JSON from line {}, column {} on.",
+            error.line(),
+            error.column()
+        )),
     })
 }
 

@@ -188,6 +188,11 @@ impl Problem {
         problem
     }
 
+    /// 422: a parameter is missing; `example` shows it.
+    pub fn missing(name: &str, example: &str) -> Problem {
+        Problem::parameter(name, format!("`{name}` is missing; for example {example}."))
+    }
+
     /// 503 with the seconds after which a retry makes sense (RFC 9110 §10.2.3).
     pub fn unavailable(detail: String, retry_after_seconds: u64) -> Problem {
         let mut problem = Problem::new(

@@ -194,9 +194,8 @@ impl Query {
     /// # Errors
     /// A 422 problem that names the parameter and shows `example`.
     pub fn required(&self, name: &str, example: &str) -> Result<&str, Problem> {
-        self.first(name).ok_or_else(|| {
-            Problem::parameter(name, format!("`{name}` is missing; for example {example}."))
-        })
+        self.first(name)
+            .ok_or_else(|| Problem::missing(name, example))
     }
 
     /// Checks that nothing but `known` was given, and each at most once.
@@ -217,7 +216,8 @@ impl Query {
                 return Err(Problem::parameter(
                     name,
                     format!(
-                        "`{name}` was given more than once; give it once, with commas between values."
+                        "`{}` was given more than once; give it once. A list has commas between its values.",
+                        shortened(name)
                     ),
                 ));
             }
@@ -226,7 +226,9 @@ impl Query {
     }
 }
 
-fn unknown_parameter(name: &str, known: &[&str]) -> String {
+/// What to say about a name that is none of those that are `known`: which one was probably meant,
+/// or all of them.
+pub fn unknown_parameter(name: &str, known: &[&str]) -> String {
     let name_shown = shortened(name);
     if known.is_empty() {
         return format!("`{name_shown}` is not known here: this route takes no parameters.");
@@ -240,7 +242,7 @@ fn unknown_parameter(name: &str, known: &[&str]) -> String {
             )
         })
         .min()
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3));
+        .filter(|(distance, candidate)| *distance <= (candidate.len() / 3).max(1));
     match near {
         Some((_, candidate)) => {
             format!("`{name_shown}` is not known here; did you mean `{candidate}`?")
@@ -268,6 +270,16 @@ mod tests {
             "{}",
             problem.detail()
         );
+    }
+
+    #[test]
+    fn what_is_like_nothing_is_told_all_names() {
+        for name in ["at", "x", "zzz"] {
+            let problem = Query::parse(&format!("{name}=1")).expect(&["ids", "vs"]);
+            let problem = problem.unwrap_err();
+            let detail = problem.detail();
+            assert!(detail.ends_with("known are ids, vs."), "{detail}");
+        }
     }
 
     #[test]

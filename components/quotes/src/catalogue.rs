@@ -7,6 +7,7 @@ use crate::listed;
 use crate::order;
 use crate::spelling::nearest;
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use thiserror::Error;
 
 /// An entry `top:50` stands for the first 50 listed assets.
@@ -164,14 +165,22 @@ impl Catalogue {
             .take_while(move |asset| asset.symbol().eq_ignore_ascii_case(symbol))
     }
 
-    /// The assets with this name, in any letter case.
-    pub fn by_name(&self, name: &str) -> impl Iterator<Item = &Asset> {
-        let name = name.to_lowercase();
-        self.assets.iter().filter(move |asset| {
-            asset
-                .name()
-                .is_some_and(|known| known.to_lowercase() == name)
-        })
+    /// The assets by their names in lower case. Of several that share one, it means the one of
+    /// the highest rank, and without ranks the first in the settings.
+    pub fn by_names(&self) -> BTreeMap<String, &Asset> {
+        let mut known = BTreeMap::<String, &Asset>::new();
+        for asset in &self.assets {
+            let Some(name) = asset.name() else { continue };
+            known
+                .entry(name.to_lowercase())
+                .and_modify(|first| {
+                    if by_rank(asset, first).is_lt() {
+                        *first = asset;
+                    }
+                })
+                .or_insert(asset);
+        }
+        known
     }
 
     /// The asset with this symbol or, if there is none, with this id.
@@ -191,6 +200,26 @@ impl Catalogue {
     pub fn nearest_asset(&self, name: &str) -> Option<&str> {
         let symbols = self.assets.iter().map(Asset::symbol);
         nearest(name, symbols.chain(self.assets.iter().map(Asset::id)))
+    }
+
+    /// The id of the asset that was probably meant, be it its symbol that was given or an id or
+    /// symbol with a typing error.
+    pub fn nearest_id(&self, name: &str) -> Option<&str> {
+        let meant = || nearest(name, self.assets.iter().map(Asset::id));
+        match self.by_symbol(name) {
+            Some(asset) => Some(asset.id()),
+            None => meant().or_else(|| Some(self.asset(self.nearest_asset(name)?)?.id())),
+        }
+    }
+
+    /// The symbol of the asset that was probably meant, be it its id that was given or an id or
+    /// symbol with a typing error.
+    pub fn nearest_symbol(&self, name: &str) -> Option<&str> {
+        let meant = || nearest(name, self.assets.iter().map(Asset::symbol));
+        match self.by_id(name) {
+            Some(asset) => Some(asset.symbol()),
+            None => meant().or_else(|| Some(self.asset(self.nearest_asset(name)?)?.symbol())),
+        }
     }
 
     /// The currency code that `name` was probably meant to be, for "did you mean".
@@ -509,10 +538,14 @@ mod tests {
 
     #[test]
     fn an_asset_is_found_by_its_name() {
-        let catalogue = Catalogue::parse("bitcoin,ethereum,my-coin:MY", "USD").unwrap();
-        let named: Vec<_> = catalogue.by_name("BITCOIN").map(Asset::id).collect();
-        assert_eq!(named, ["bitcoin"]);
-        assert_eq!(catalogue.by_name("btc").count(), 0);
+        let list = "low:A:Shared;rank=9,high:B:SHARED;rank=3,none:C:Shared,bitcoin,my-coin:MY";
+        let catalogue = Catalogue::parse(list, "USD").unwrap();
+        let names = catalogue.by_names();
+        let named: Vec<_> = names
+            .iter()
+            .map(|(name, asset)| (name.as_str(), asset.id()))
+            .collect();
+        assert_eq!(named, [("bitcoin", "bitcoin"), ("shared", "high")]);
     }
 
     #[test]
@@ -523,6 +556,19 @@ mod tests {
         assert_eq!(catalogue.nearest_asset("etherem"), Some("ethereum"));
         assert_eq!(catalogue.nearest_asset("eterem"), Some("ethereum"));
         assert_eq!(catalogue.nearest_currency("USF"), Some("USD"));
+    }
+
+    #[test]
+    fn what_was_meant_is_told_by_the_name_that_is_asked_for() {
+        let catalogue = catalogue();
+        for name in ["ETH", "eth", "ethereum1", "etherium", "ETHX"] {
+            assert_eq!(catalogue.nearest_id(name), Some("ethereum"), "{name}");
+        }
+        for name in ["ethereum", "Ethereum", "etherium", "ETHX"] {
+            assert_eq!(catalogue.nearest_symbol(name), Some("ETH"), "{name}");
+        }
+        assert_eq!(catalogue.nearest_id("nonsense"), None);
+        assert_eq!(catalogue.nearest_symbol("nonsense"), None);
     }
 
     #[test]

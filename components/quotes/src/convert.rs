@@ -4,6 +4,7 @@ use crate::amount::Amount;
 use crate::asset::{Asset, Currency};
 use crate::board::Board;
 use crate::catalogue::Catalogue;
+use crate::decimal_text;
 use crate::millis::Millis;
 use crate::price::{ArithmeticError, Price};
 use crate::quote::Quote;
@@ -41,7 +42,8 @@ pub struct Rate {
     pub to: String,
     /// How the rate was found.
     pub path: Path,
-    /// The time of the oldest price in it.
+    /// When the oldest price in it was made. One without a time counts as made when the board
+    /// was fetched.
     pub as_of: Millis,
     numerator: Option<Quote>,
     denominator: Option<Quote>,
@@ -50,10 +52,10 @@ pub struct Rate {
 /// An amount converted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Conversion {
-    /// The rate at full precision. The result is calculated from the exact rate, so where this
-    /// one is rounded, it may be off in the last digits.
+    /// The rate at full precision, the same whatever is wished for the result. That is calculated
+    /// from the exact rate, so where this one is rounded, it may be off in the last digits.
     pub rate: String,
-    /// The amount times the rate.
+    /// The amount times the rate, with the amount's sign unless it is zero.
     pub result: String,
 }
 
@@ -114,8 +116,9 @@ pub fn rate(
     let as_of = [numerator, denominator]
         .into_iter()
         .flatten()
-        .filter_map(|quote| quote.updated)
-        .fold(board.fetched, Millis::min);
+        .map(|quote| board.made(quote))
+        .min()
+        .unwrap_or(board.fetched);
     Ok(Rate {
         from: from.name.to_owned(),
         to: to.name.to_owned(),
@@ -203,6 +206,16 @@ impl Rate {
         self.numerator.iter().chain(&self.denominator)
     }
 
+    /// When it was made: for a price the time that its upstream says, if it says one, and for a
+    /// rate that is worked out that of the oldest price in it. What needs no price has none.
+    pub fn updated(&self) -> Option<Millis> {
+        match self.path {
+            Path::Identity => None,
+            Path::Direct => self.quotes().next()?.updated,
+            Path::Inverse | Path::Cross { .. } => Some(self.as_of),
+        }
+    }
+
     /// The rate in plain digits. A rate that is a price is passed on as it came at full
     /// precision.
     ///
@@ -232,7 +245,7 @@ impl Rate {
 }
 
 /// Converts an amount. Precision and rounding are those of the result; the rate is given at
-/// full precision. The exact product is rounded once. An amount of 1 is not multiplied: its
+/// full precision. The exact product is rounded once. An amount of 1 or −1 is not multiplied: its
 /// result is the rate, digit by digit.
 ///
 /// # Errors
@@ -245,13 +258,16 @@ pub fn convert(
 ) -> Result<Conversion, ConvertError> {
     let exact = rate.ratio()?;
     let factor = amount.decimal();
-    let result = match factor == Decimal::ONE {
+    let size = match factor.abs() == Decimal::ONE {
         true => rate.text(precision, rounding)?,
         false => exact.times(factor).to_text(precision, rounding),
     };
     Ok(Conversion {
-        rate: rate.text(Precision::Full, rounding)?,
-        result,
+        rate: rate.text(Precision::Full, Rounding::default())?,
+        result: match factor.is_sign_negative() {
+            true => decimal_text::negative(size),
+            false => size,
+        },
     })
 }
 

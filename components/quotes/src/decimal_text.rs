@@ -84,16 +84,20 @@ fn place_point(digits: &str, before: i128) -> String {
     }
 }
 
-/// The signed number `text` without exponent, or None if it is not one within the limits. Zero
-/// has no sign.
-pub(crate) fn signed_plain(text: &str) -> Option<String> {
-    let (sign, magnitude) = match text.strip_prefix('-') {
-        Some(magnitude) => ("-", magnitude),
-        None => ("", text),
-    };
-    let plain = plain(magnitude).ok()?;
-    let sign = if is_zero(&plain) { "" } else { sign };
-    Some(format!("{sign}{plain}"))
+/// The signed number `text` without exponent. Zero has no sign.
+pub(crate) fn signed(text: &str) -> Result<String, Flaw> {
+    match text.strip_prefix('-') {
+        Some(magnitude) => plain(magnitude).map(|plain| negative(plain.into_owned())),
+        None => plain(text).map(Cow::into_owned),
+    }
+}
+
+/// Plain decimal text with the sign before it, unless it is zero.
+pub(crate) fn negative(plain: String) -> String {
+    match is_zero(&plain) {
+        true => plain,
+        false => format!("-{plain}"),
+    }
 }
 
 /// Whether plain decimal text is zero.
@@ -161,9 +165,10 @@ mod tests {
 
     #[test]
     fn a_sign_stays_except_on_zero() {
-        assert_eq!(signed_plain("-1.5e-3").as_deref(), Some("-0.0015"));
-        assert_eq!(signed_plain("-0.00").as_deref(), Some("0.00"));
-        assert_eq!(signed_plain("--1"), None);
+        assert_eq!(signed("-1.5e-3").as_deref(), Ok("-0.0015"));
+        assert_eq!(signed("-0.00").as_deref(), Ok("0.00"));
+        assert_eq!(signed("--1"), Err(Flaw::NotANumber));
+        assert_eq!(signed("-1e18"), Err(Flaw::TooManyDigits));
     }
 
     proptest! {
@@ -184,7 +189,7 @@ mod tests {
 
         #[test]
         fn junk_never_panics(text in "[-+0-9.eE]{0,24}|\\PC{0,12}") {
-            let _ = signed_plain(&text);
+            let _ = signed(&text);
         }
     }
 }

@@ -24,10 +24,11 @@ impl FromStr for Percent {
     type Err = PercentError;
 
     fn from_str(text: &str) -> Result<Percent, PercentError> {
-        let value = Amount::parse(text).map_err(|_| PercentError)?.decimal();
-        match value.is_zero() {
-            true => Err(PercentError),
-            false => Ok(Percent(value.normalize())),
+        let amount = Amount::parse(text).map_err(|_| PercentError)?;
+        let (value, is_plain) = (amount.decimal(), amount.as_str() == text);
+        match is_plain && value > Decimal::ZERO {
+            true => Ok(Percent(value.normalize())),
+            false => Err(PercentError),
         }
     }
 }

@@ -45,9 +45,7 @@ pub enum PriceError {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ArithmeticError {
     /// The price has more digits than fit in a [`Decimal`].
-    #[error(
-        "the price {0} has more digits than exact arithmetic takes (28); ask for it with precision=full and without conversion"
-    )]
+    #[error("the price {0} has more digits than exact arithmetic takes, which is 28")]
     TooPrecise(String),
 }
 

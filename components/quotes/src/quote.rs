@@ -155,7 +155,7 @@ fn is_false(flag: &bool) -> bool {
 /// The text of a number that may be negative, without exponent and with its digits kept.
 /// None if it is not a number, or has more digits than a price may have.
 pub fn signed_decimal_text(text: &str) -> Option<String> {
-    decimal_text::signed_plain(text)
+    decimal_text::signed(text).ok()
 }
 
 #[cfg(test)]

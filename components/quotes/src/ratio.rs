@@ -9,7 +9,7 @@ use num_bigint::BigUint;
 use rust_decimal::Decimal;
 use std::cmp::Ordering;
 
-/// A calculated number with no more significant digits is not rounded at full precision.
+/// A calculated price with no more significant digits is not rounded.
 const EXACT_DIGITS: u32 = 28;
 
 /// A number that is zero or more.
@@ -82,23 +82,22 @@ impl Ratio {
 
     /// The number in plain digits, rounded at most once.
     pub(crate) fn to_text(&self, precision: Precision, rounding: Rounding) -> String {
-        let zeros = match precision {
-            Precision::Digits(digits) => return self.rounded(u32::from(digits), rounding),
-            Precision::Full => self.leading_zeros(),
-        };
-        let exact_scale = match zeros {
-            Some(zeros) => zeros + EXACT_DIGITS,
-            None => {
-                let whole = (&self.numerator / &self.denominator).to_string();
-                EXACT_DIGITS.saturating_sub(whole.len() as u32)
-            }
-        };
-        let (quotient, remainder) = self.divide(exact_scale);
-        let text = match remainder == BigUint::ZERO {
-            true => with_point(&quotient, exact_scale),
-            false => self.rounded(zeros.unwrap_or(0) + u32::from(MAX_DIGITS), rounding),
-        };
-        trimmed(text)
+        if let Precision::Digits(digits) = precision {
+            return self.rounded(u32::from(digits), rounding);
+        }
+        trimmed(self.exact().unwrap_or_else(|| {
+            let zeros = self.leading_zeros().unwrap_or(0);
+            self.rounded(zeros + u32::from(MAX_DIGITS), rounding)
+        }))
+    }
+
+    /// The number with all its digits, if they end.
+    fn exact(&self) -> Option<String> {
+        // A fraction that ends has no more digits after the point than its denominator has bits:
+        // as many as the higher of the powers of 2 and 5 in that.
+        let scale = u32::try_from(self.denominator.bits()).ok()?;
+        let (quotient, remainder) = self.divide(scale);
+        (remainder == BigUint::ZERO).then(|| with_point(&quotient, scale))
     }
 
     /// The number as a price that can be calculated with: exact if 28 significant digits
@@ -230,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn full_precision_is_exact_where_28_digits_suffice() {
+    fn full_precision_is_exact_where_the_digits_end() {
         for (numerator, denominator, expected) in [
             ("1", "8", "0.125"),
             ("1", "0.8", "1.25"),
@@ -239,6 +238,18 @@ mod tests {
             ("1", "1000000000000000000", "0.000000000000000001"),
             // 26 digits after the point.
             ("1.0000000000001", "8192", "0.00012207031250001220703125"),
+            // 32 significant digits.
+            (
+                "7.6543210987654321098765432109",
+                "0.001953125",
+                "3919.0124025679012402567901239808",
+            ),
+            // 2^−40.
+            (
+                "1",
+                "1099511627776",
+                "0.0000000000009094947017729282379150390625",
+            ),
         ] {
             let text = ratio(numerator, denominator).to_text(Precision::Full, Rounding::HalfEven);
             assert_eq!(text, expected);
@@ -343,13 +354,15 @@ mod tests {
             }
         }
 
-        /// What 28 digits can hold is not rounded.
+        /// A product ends, so it is not rounded, however long it is.
         #[test]
-        fn a_product_of_28_digits_is_exact(a in 1_i64..10_i64.pow(14), b in 1_i64..10_i64.pow(14), x in 0_u32..=14, y in 0_u32..=14) {
-            let (a, b) = (Decimal::new(a, x), Decimal::new(b, y));
+        fn a_product_is_exact(a in decimal(), b in decimal()) {
             let text = Ratio::one().times(a).times(b).to_text(Precision::Full, Rounding::Up);
-            let product = a.checked_mul(b).unwrap();
-            prop_assert_eq!(text, product.normalize().to_string());
+            let (got, scale) = units(&text);
+            let product = BigUint::from(a.mantissa().unsigned_abs()) * b.mantissa().unsigned_abs();
+            let (of_got, of_product) = (power_of_ten(a.scale() + b.scale()), power_of_ten(scale));
+            prop_assert_eq!(got * of_got, product * of_product, "{}", text);
+            prop_assert!(!text.contains('.') || !text.ends_with(['0', '.']), "{}", text);
         }
     }
 }

@@ -8,18 +8,19 @@ use thiserror::Error;
 /// Most fraction digits that can be asked for.
 pub(crate) const MAX_DIGITS: u8 = 18;
 
-/// How a number that has more digits than wanted is made shorter. Numbers here are never
-/// negative.
+/// How a number that has more digits than wanted is made shorter. It is the number's size that
+/// is rounded, and its sign stays: a refund is rounded as the payment was, so that they cancel
+/// each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Rounding {
     /// To the nearest; from halfway to the one whose last digit is even.
     #[default]
     HalfEven,
-    /// To the nearest; from halfway up.
+    /// To the nearest; from halfway away from zero.
     HalfUp,
-    /// To the next lower.
+    /// Towards zero.
     Down,
-    /// To the next higher.
+    /// Away from zero.
     Up,
 }
 
@@ -45,10 +46,10 @@ impl FromStr for Rounding {
 /// How many digits a number gets after the point.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Precision {
-    /// All of them: a price is passed on as it came. A calculated number is exact if 28
-    /// significant digits suffice for that. Otherwise it is rounded to 18 digits after the
-    /// point, not counting the zeros that a number below 1 begins with. Its trailing zeros are
-    /// left out.
+    /// All of them: a price is passed on as it came. A calculated number is exact if it ends at
+    /// all, as every product of a price and an amount does. Otherwise it is rounded to 18 digits
+    /// after the point, not counting the zeros that a number below 1 begins with. Its trailing
+    /// zeros are left out.
     #[default]
     Full,
     /// Exactly so many, 0 to 18, with trailing zeros where there is nothing else.

@@ -4,7 +4,7 @@ use super::served::Served;
 use crate::cache_lint;
 
 /// A request for every kind of answer of every route, and the status that it gets.
-const REQUESTS: [(&str, u16); 36] = [
+const REQUESTS: [(&str, u16); 37] = [
     ("/v1/rates", 200),
     ("/v1/rates?symbols=BTC&vs=USD&format=csv", 200),
     ("/v1/rates?ids=bitcoin&expand=providers&numbers=number", 200),
@@ -15,7 +15,8 @@ const REQUESTS: [(&str, u16); 36] = [
     ("/v1/rates/BTC/XXX", 404),
     ("/v1/rates/BTC/USD?at=2020-01-01T00:00:00Z", 422),
     ("/v1/convert?from=BTC&to=EUR&amount=1", 200),
-    ("/v1/convert?from=BTC&to=EUR&amount=-1", 422),
+    ("/v1/convert?from=BTC&to=EUR&amount=-1", 200),
+    ("/v1/convert?from=BTC&to=EUR&amount=x", 422),
     ("/v1/rates:batch", 405),
     ("/v1/symbols", 200),
     ("/v1/currencies", 200),

@@ -10,6 +10,7 @@ mod cache_headers;
 mod coingecko_routes;
 mod conditions;
 mod conversion;
+mod long_lists;
 mod methods;
 mod openapi;
 mod schemathesis;

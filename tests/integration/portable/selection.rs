@@ -71,11 +71,10 @@ async fn unknown_names_are_refused_with_the_nearest_known_one() {
         ("precision=many", "precision", "full"),
         ("simbols=BTC", "simbols", "symbols"),
         ("vs=", "vs", "empty"),
-        (
-            "vs=USD,EUR,GBP,JPY,CHF,CAD,AUD,USD,EUR,GBP,JPY",
-            "vs",
-            "at most 10",
-        ),
+        ("ids=BTC", "ids", "`bitcoin`"),
+        ("ids=BTX", "ids", "`bitcoin`"),
+        ("symbols=bitcoin", "symbols", "`BTC`"),
+        ("symbols=etherium", "symbols", "`ETH`"),
     ] {
         let problem = app
             .get(&format!("/v1/rates?{query}"))
@@ -83,9 +82,13 @@ async fn unknown_names_are_refused_with_the_nearest_known_one() {
             .expect_status(422)
             .json();
         assert_eq!(problem["parameter"], parameter, "{problem}");
-        assert!(
-            problem["detail"].as_str().unwrap().contains(hint),
-            "{problem}"
-        );
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(hint), "{problem}");
+        // What is advised is taken.
+        if let Some((_, meant)) = detail.split_once("Did you mean `") {
+            let (name, _) = meant.split_once('`').unwrap();
+            let path = format!("/v1/rates?{parameter}={name}");
+            app.get(&path).await.expect_status(200);
+        }
     }
 }

@@ -212,6 +212,93 @@ fn one_of_a_thing_costs_what_its_price_says_digit_by_digit() {
 }
 
 #[test]
+fn the_rate_is_shown_the_same_whatever_is_wished_for_the_result() {
+    let board = board(&[("ethereum", "USD", "3")]);
+    let rate = rate(&board, &catalogue(), "USD", "ETH").unwrap();
+    let two = Amount::parse("2").unwrap();
+    for (rounding, result) in [
+        (Rounding::HalfEven, "0.666666666666666667"),
+        (Rounding::HalfUp, "0.666666666666666667"),
+        (Rounding::Down, "0.666666666666666666"),
+        (Rounding::Up, "0.666666666666666667"),
+    ] {
+        let converted = convert(&rate, &two, Precision::Full, rounding).unwrap();
+        assert_eq!(converted.result, result, "{rounding:?}");
+        assert_eq!(converted.rate, "0.333333333333333333", "{rounding:?}");
+    }
+}
+
+#[test]
+fn a_result_that_ends_is_not_cut() {
+    let board = board(&[("bitcoin", "USD", "76975.123456789012345678")]);
+    let result = |amount, precision| result(&board, amount, "BTC", "USD", precision);
+    let amount = "123456.123456789012345678";
+    assert_eq!(
+        result(amount, Precision::Full),
+        "9503050344.582920112209826054527968299765279684"
+    );
+    assert_eq!(
+        result(amount, Precision::Digits(18)),
+        "9503050344.582920112209826055"
+    );
+    assert_eq!(
+        result("1e-28", Precision::Full),
+        "0.0000000000000000000000076975123456789012345678"
+    );
+}
+
+#[test]
+fn a_negative_amount_has_the_result_of_the_positive_one_and_its_sign() {
+    let board = board(&[("bitcoin", "USD", "76975.505")]);
+    let rate = rate(&board, &catalogue(), "BTC", "USD").unwrap();
+    let convert = |amount: &str, precision, rounding| {
+        let amount = Amount::parse(amount).unwrap();
+        convert(&rate, &amount, precision, rounding).unwrap()
+    };
+    for (rounding, one, half) in [
+        (Rounding::HalfEven, "76975.50", "38487.75"),
+        (Rounding::HalfUp, "76975.51", "38487.75"),
+        (Rounding::Down, "76975.50", "38487.75"),
+        (Rounding::Up, "76975.51", "38487.76"),
+    ] {
+        for (amount, expected) in [("1", one), ("0.5", half)] {
+            let paid = convert(amount, Precision::Digits(2), rounding);
+            let refunded = convert(&format!("-{amount}"), Precision::Digits(2), rounding);
+            assert_eq!(paid.result, expected, "{amount} {rounding:?}");
+            assert_eq!(refunded.result, format!("-{expected}"), "{rounding:?}");
+            assert_eq!(refunded.rate, "76975.505");
+        }
+    }
+    let small = convert("-0.00000001", Precision::Digits(2), Rounding::HalfEven);
+    assert_eq!(small.result, "0.00", "zero has no sign");
+    let small = convert("-0.00000001", Precision::Digits(2), Rounding::Up);
+    assert_eq!(small.result, "-0.01");
+}
+
+#[test]
+fn a_worked_out_rate_was_made_when_the_oldest_price_in_it_was() {
+    let quotes = vec![
+        quote("ethereum", "USD", "2500", Some(FETCHED.0 - 9_000)),
+        quote("bitcoin", "USD", "80000", Some(FETCHED.0 - 4_000)),
+        quote("dogecoin", "USD", "1", None),
+    ];
+    let board = Board::new(FETCHED.into(), FETCHED, "kraken", "", quotes);
+    let updated = |from, to| rate(&board, &catalogue(), from, to).unwrap().updated();
+    for (from, to, expected) in [
+        ("BTC", "USD", Some(FETCHED.0 - 4_000)),
+        ("USD", "BTC", Some(FETCHED.0 - 4_000)),
+        ("BTC", "ETH", Some(FETCHED.0 - 9_000)),
+        ("ETH", "DOGE", Some(FETCHED.0 - 9_000)),
+        // Without a time, a price was made when it was fetched at the latest.
+        ("DOGE", "USD", None),
+        ("USD", "DOGE", Some(FETCHED.0)),
+        ("BTC", "BTC", None),
+    ] {
+        assert_eq!(updated(from, to), expected.map(Millis), "{from}/{to}");
+    }
+}
+
+#[test]
 fn a_rounded_price_is_rounded_and_a_full_one_is_not() {
     let price = Price::parse("1.2350").unwrap();
     let round = |precision| round_price(&price, precision, Rounding::HalfUp).unwrap();

@@ -4,13 +4,7 @@ use super::number::Numbers;
 use crate::cache::Served;
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Catalogue, Currency, Precision, Quote, Rounding};
-
-/// Most assets that may be named in one parameter.
-pub(super) const MOST_ASSETS: usize = 250;
-
-/// Most quote currencies that may be asked for at once.
-const MOST_CURRENCIES: usize = 10;
+use edge_rates_quotes::{ArithmeticError, Asset, Catalogue, Currency, Precision, Quote, Rounding};
 
 /// Whether an answer that shows this quote has to be marked as stale: the whole board is, or the
 /// quote was kept from an earlier one, or stayed because the new one was not believed.
@@ -32,6 +26,14 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {
             ),
         )
     })
+}
+
+/// A price that can't be calculated with; `parameter` is what asked for that.
+pub(super) fn not_calculated(parameter: &str, error: &ArithmeticError) -> Problem {
+    Problem::parameter(
+        parameter,
+        format!("{error}; GET /v1/rates shows it as it came, with precision=full."),
+    )
 }
 
 /// `numbers`: as strings, unless said otherwise, or as JSON numbers.
@@ -97,11 +99,16 @@ pub(super) fn word<T: Copy>(name: &str, given: &str, words: &[(&str, T)]) -> Res
 pub(super) fn refuse_at(query: &Query) -> Result<(), Problem> {
     match query.first("at") {
         None => Ok(()),
-        Some(_) => Err(Problem::parameter(
-            "at",
-            "No history of rates is recorded here; leave `at` out to get the present rate.".into(),
-        )),
+        Some(_) => Err(no_history()),
     }
+}
+
+/// A rate of the past is asked for.
+pub(super) fn no_history() -> Problem {
+    Problem::parameter(
+        "at",
+        "No history of rates is recorded here; leave `at` out to get the present rate.".into(),
+    )
 }
 
 /// The values of a comma-separated list; blanks and empty entries don't count.
@@ -117,32 +124,23 @@ pub(super) fn assets<'a>(
     catalogue: &'a Catalogue,
 ) -> Result<Vec<&'a Asset>, Problem> {
     let (ids, symbols) = (query.first("ids"), query.first("symbols"));
-    for (name, given) in [("ids", ids), ("symbols", symbols)] {
-        let count = list(given.unwrap_or_default()).count();
-        if count > MOST_ASSETS {
-            return Err(Problem::parameter(
-                name,
-                format!(
-                    "`{name}` names {count} assets; at most {MOST_ASSETS} are possible at once."
-                ),
-            ));
-        }
-    }
     if ids.is_none() && symbols.is_none() {
         return Ok(catalogue.assets().iter().collect());
     }
     let mut assets = Vec::new();
     for id in list(ids.unwrap_or_default()) {
         let found = catalogue.by_id(&id.to_ascii_lowercase());
-        assets.push(found.ok_or_else(|| unknown("ids", "asset", id, catalogue.nearest_asset(id)))?);
+        assets.push(found.ok_or_else(|| {
+            let nearest = catalogue.nearest_id(id);
+            unknown("ids", "asset with the id", id, nearest)
+        })?);
     }
     for symbol in list(symbols.unwrap_or_default()) {
         let found = catalogue.by_symbol(symbol);
-        assets.push(
-            found.ok_or_else(|| {
-                unknown("symbols", "asset", symbol, catalogue.nearest_asset(symbol))
-            })?,
-        );
+        assets.push(found.ok_or_else(|| {
+            let nearest = catalogue.nearest_symbol(symbol);
+            unknown("symbols", "asset with the symbol", symbol, nearest)
+        })?);
     }
     if assets.is_empty() {
         let name = if ids.is_some() { "ids" } else { "symbols" };
@@ -174,17 +172,13 @@ pub(super) fn currencies<'a>(
             )
         })?);
     }
-    match currencies.len() {
-        0 => Err(Problem::parameter(
+    if currencies.is_empty() {
+        return Err(Problem::parameter(
             "vs",
             "`vs` is empty; leave it out to get every quote currency.".into(),
-        )),
-        1..=MOST_CURRENCIES => Ok(currencies),
-        many => Err(Problem::parameter(
-            "vs",
-            format!("`vs` names {many} quote currencies; at most {MOST_CURRENCIES} are possible."),
-        )),
+        ));
     }
+    Ok(currencies)
 }
 
 fn unknown(parameter: &str, kind: &str, given: &str, nearest: Option<&str>) -> Problem {

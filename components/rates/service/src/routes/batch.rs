@@ -2,40 +2,30 @@
 //! answered is a problem in its place and leaves the others untouched.
 
 use super::asked::Form;
-use super::{convert, pair};
+use super::{asked, convert, pair};
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::body::parse_json;
-use edge_rates_kit::problem::{Problem, shortened};
-use edge_rates_kit::request::Request;
-use edge_rates_quotes::{Amount, Catalogue};
-use serde::{Deserialize, Serialize};
+use edge_rates_kit::problem::Problem;
+use edge_rates_kit::request::{Request, unknown_parameter};
+use edge_rates_quotes::{Amount, Asset, Catalogue, Currency};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
+use std::fmt;
 use std::rc::Rc;
 
 /// Longest body in bytes.
-const MOST_BYTES: usize = 64 << 10;
+pub(super) const MOST_BYTES: usize = 64 << 10;
 
 /// Most questions in one body.
-const MOST_ITEMS: usize = 100;
+pub(super) const MOST_ITEMS: usize = 100;
 
-/// What a body has to be.
-const SHAPE: &str = r#"an array of objects such as [{"base":"BTC","quote":"USD"}]"#;
-
-/// One question as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Item<'a> {
-    base: String,
-    quote: String,
-    /// A number, or its digits as text.
-    #[serde(borrow, default)]
-    amount: Option<&'a RawValue>,
-    at: Option<String>,
-}
+/// The members of a question.
+const MEMBERS: &[&str] = &["base", "quote", "amount"];
 
 /// One question, understood.
 enum Question<'a> {
@@ -48,6 +38,19 @@ struct Body<'a> {
     version: String,
     as_of: String,
     results: Vec<Outcome<'a>>,
+}
+
+/// What a body has to be, with a question in it that has an answer here.
+fn shape(catalogue: &Catalogue) -> String {
+    format!("an array of objects such as [{}]", example(catalogue))
+}
+
+/// A question that has an answer here.
+fn example(catalogue: &Catalogue) -> String {
+    let base = catalogue.assets().first().map_or("BTC", Asset::symbol);
+    let quote = catalogue.currencies().first();
+    let quote = quote.map_or("USD", Currency::as_str);
+    format!(r#"{{"base":"{base}","quote":"{quote}"}}"#)
 }
 
 /// What a question came to: as its own route would answer it, or the problem it has.
@@ -71,10 +74,11 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 ) -> Result<Answer, Problem> {
     let catalogue = &service.settings.catalogue;
     let text = request.json_body(MOST_BYTES).await?;
-    let items: Vec<&RawValue> = parse_json(&text, SHAPE)?;
+    let shape = shape(catalogue);
+    let items: Vec<&RawValue> = parse_json(&text, &shape)?;
     if items.is_empty() || items.len() > MOST_ITEMS {
         let detail = match items.len() {
-            0 => format!("The body asks for nothing; send {SHAPE}."),
+            0 => format!("The body asks for nothing; send {shape}."),
             many => {
                 format!("The body has {many} entries; at most {MOST_ITEMS} are possible at once.")
             }
@@ -121,19 +125,13 @@ impl<'a> Outcome<'a> {
 
 impl<'a> Question<'a> {
     fn read(item: &RawValue, catalogue: &'a Catalogue) -> Result<Question<'a>, Problem> {
-        let Item {
-            base,
-            quote,
-            amount,
-            at,
-        } = serde_json::from_str(item.get()).map_err(misshapen)?;
-        if at.is_some() {
-            let detail =
-                "History is not recorded here yet; leave `at` out to get the present rate.";
-            return Err(Problem::parameter("at", detail.to_owned()));
-        }
+        let members = Members::read(item, catalogue)?;
+        let (base, quote) = (
+            members.code("base", catalogue)?,
+            members.code("quote", catalogue)?,
+        );
         let asked = pair::Question::new(catalogue, base.trim(), quote.trim(), Form::default())?;
-        Ok(match amount {
+        Ok(match members.get("amount") {
             None => Question::Pair(asked),
             Some(written) => {
                 let amount = amount_of(written)?;
@@ -156,14 +154,90 @@ impl<'a> Question<'a> {
     }
 }
 
-/// An item that is JSON, but not a question.
-fn misshapen(error: serde_json::Error) -> Problem {
-    // Its message names fields, and at most a word of what was sent.
-    let detail = format!(
-        "The entry is no question ({}); it has `base` and `quote`, and may have `amount`.",
-        shortened(&error.to_string())
-    );
-    Problem::parameter("body", detail)
+/// What a question says, as it is written, in its order.
+struct Members<'i>(Vec<(String, &'i RawValue)>);
+
+impl<'i> Members<'i> {
+    /// The members of an object, if they are those of a question.
+    fn read(item: &'i RawValue, catalogue: &Catalogue) -> Result<Members<'i>, Problem> {
+        let Ok(members) = serde_json::from_str::<Members<'i>>(item.get()) else {
+            let (is, example) = (kind(item), example(catalogue));
+            let detail = format!(
+                "The entry is {is}, which can't be read as a question; write an object such as {example}."
+            );
+            return Err(Problem::parameter("body", detail));
+        };
+        for (index, (name, value)) in members.0.iter().enumerate() {
+            if name == "at" && value.get() != "null" {
+                return Err(asked::no_history());
+            }
+            if name != "at" && !MEMBERS.contains(&name.as_str()) {
+                return Err(Problem::parameter(name, unknown_parameter(name, MEMBERS)));
+            }
+            let mut before = members.0.iter().take(index);
+            if before.any(|(earlier, _)| earlier == name) {
+                let detail = format!("`{name}` is there more than once; write it once.");
+                return Err(Problem::parameter(name, detail));
+            }
+        }
+        Ok(members)
+    }
+
+    /// A member that is there, and not null.
+    fn get(&self, name: &str) -> Option<&'i RawValue> {
+        let (_, value) = self.0.iter().find(|(known, _)| known == name)?;
+        Some(*value).filter(|value| value.get() != "null")
+    }
+
+    /// A code, which has to be there.
+    fn code(&self, name: &str, catalogue: &Catalogue) -> Result<String, Problem> {
+        let Some(written) = self.get(name) else {
+            return Err(Problem::missing(name, &example(catalogue)));
+        };
+        serde_json::from_str(written.get()).map_err(|_| {
+            let (is, example) = (kind(written), example(catalogue));
+            let detail = format!(
+                "`{name}` is {is}, which can't be read as a code; write text as in {example}."
+            );
+            Problem::parameter(name, detail)
+        })
+    }
+}
+
+impl<'de: 'i, 'i> Deserialize<'de> for Members<'i> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Vec<(String, &'de RawValue)>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(members)
+            }
+        }
+
+        from.deserialize_map(Object).map(Members)
+    }
+}
+
+/// What a JSON value is, in words (RFC 8259 §3).
+fn kind(value: &RawValue) -> &'static str {
+    match value.get().as_bytes().first() {
+        Some(b'"') => "a text",
+        Some(b'{') => "an object",
+        Some(b'[') => "an array",
+        Some(b't' | b'f') => "a truth value",
+        Some(b'n') => "null",
+        _ => "a number",
+    }
 }
 
 /// The digits of a number pass as they are written: it never becomes a float.

@@ -11,7 +11,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::{Problem, shortened};
 use edge_rates_kit::request::{Query, Request};
-use edge_rates_quotes::{Amount, Catalogue, convert};
+use edge_rates_quotes::{Amount, Asset, Catalogue, ConvertError, Currency, convert};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -56,9 +56,11 @@ impl<'a> Question<'a> {
     fn parse(query: &'a Query, catalogue: &'a Catalogue) -> Result<Question<'a>, Problem> {
         asked::refuse_at(query)?;
         query.expect(PARAMETERS)?;
-        let from = code(query, catalogue, "from", "from=BTC")?;
-        let to = code(query, catalogue, "to", "to=EUR")?;
-        let amount = amount(query.required("amount", "amount=0.1")?)?;
+        let asset = catalogue.assets().first().map(Asset::symbol);
+        let currency = catalogue.currencies().first().map(Currency::as_str);
+        let from = code(query, catalogue, "from", asset)?;
+        let to = code(query, catalogue, "to", currency)?;
+        let amount = amount(&plus_as_blank(query.required("amount", "amount=0.1")?))?;
         let form = Form::parse(query)?;
         Ok(Question {
             from,
@@ -77,6 +79,12 @@ impl<'a> Question<'a> {
             form: Form::default(),
         }
     }
+}
+
+/// In a query a plus is read as a blank, unless it is sent as `%2B`
+/// (application/x-www-form-urlencoded of the URL standard). In `1e+16` it can't be meant as one.
+fn plus_as_blank(given: &str) -> String {
+    given.replace("e ", "e+").replace("E ", "E+")
 }
 
 /// Reads an amount.
@@ -118,8 +126,12 @@ pub(super) fn body<'a>(
     } = question;
     let board = &served.board;
     let rate = pair::between(board, catalogue, from, to)?;
-    let conversion = convert::convert(&rate, amount, form.precision, form.rounding)
-        .map_err(|error| Problem::parameter("amount", error.to_string()))?;
+    let conversion = convert::convert(&rate, amount, form.precision, form.rounding).map_err(
+        |error| match error {
+            ConvertError::Arithmetic(error) => asked::not_calculated("amount", &error),
+            error => Problem::parameter("amount", error.to_string()),
+        },
+    )?;
     let told = pair::Told::of(&rate, served);
     let numbers = form.numbers;
     Ok(Body {
@@ -138,13 +150,16 @@ pub(super) fn body<'a>(
     })
 }
 
-/// The code, upper case, of an asset or a currency that is served.
+/// The code, upper case, of an asset or a currency that is served. `example` is one.
 fn code<'a>(
     query: &Query,
     catalogue: &'a Catalogue,
     parameter: &str,
-    example: &str,
+    example: Option<&str>,
 ) -> Result<&'a str, Problem> {
-    let given = query.required(parameter, example)?.trim();
+    let Some(given) = query.first(parameter).map(str::trim) else {
+        let example = format!("{parameter}={}", example.unwrap_or("BTC"));
+        return Err(Problem::missing(parameter, &example));
+    };
     asked::code(catalogue, given).map_err(|detail| Problem::parameter(parameter, detail))
 }

@@ -1,7 +1,8 @@
 //! Holds the routes against the API's description: each is in it under its own name, and with
 //! the parameters that it knows.
 
-use super::{Route, coingecko, convert, pair, rates, stream};
+use super::{Route, batch, coingecko, convert, pair, rates, stream};
+use edge_rates_kit::serving::LONGEST_TARGET;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The source of what the site component serves as /openapi.json.
@@ -114,6 +115,22 @@ fn every_route_is_described_with_its_parameters() {
             route.name()
         );
     }
+}
+
+#[test]
+fn the_limits_that_stay_are_described() {
+    let written = |number: usize| {
+        let digits = number.to_string();
+        let (thousands, rest) = digits.split_at(digits.len() - 3);
+        format!("{thousands},{rest} bytes")
+    };
+    for (limit, places) in [(LONGEST_TARGET, 2), (batch::MOST_BYTES, 1)] {
+        let said = DESCRIPTION.matches(&written(limit)).count();
+        assert_eq!(said, places, "{}", written(limit));
+    }
+    let most = batch::MOST_ITEMS;
+    assert!(DESCRIPTION.contains(&format!("maxItems: {most}\n")));
+    assert!(DESCRIPTION.contains(&format!("Up to {most} questions")));
 }
 
 #[test]

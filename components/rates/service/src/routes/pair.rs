@@ -12,7 +12,7 @@ use edge_rates_kit::answer::{Answer, rfc3339};
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_quotes::convert::{self, Path};
-use edge_rates_quotes::{Board, Catalogue, ConvertError, Rate};
+use edge_rates_quotes::{Board, Catalogue, ConvertError, Precision, Rate};
 use serde::Serialize;
 use std::rc::Rc;
 
@@ -102,9 +102,13 @@ pub(super) fn body<'a>(
     let board = &served.board;
     let rate = between(board, catalogue, base, quote)?;
     let told = Told::of(&rate, served);
-    let price = rate
-        .text(form.precision, form.rounding)
-        .map_err(|error| Problem::parameter("precision", error.to_string()))?;
+    let price = rate.text(form.precision, form.rounding).map_err(|error| {
+        let asked_for = match form.precision {
+            Precision::Full => "quote",
+            Precision::Digits(_) => "precision",
+        };
+        asked::not_calculated(asked_for, &error)
+    })?;
     let numbers = form.numbers;
     let direct = catalogue
         .asset(base)
@@ -122,7 +126,7 @@ pub(super) fn body<'a>(
         quote,
         price: numbers.of(price),
         change_24h_pct: change.map(|change| numbers.of(change)),
-        updated_at: direct.and_then(|quote| quote.updated).map(rfc3339),
+        updated_at: rate.updated().map(rfc3339),
         method: told.method,
         sources: told.sources,
         divergent: told.is_divergent,

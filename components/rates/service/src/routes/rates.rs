@@ -274,10 +274,7 @@ fn rate<'a>(
 ) -> Result<Rate<'a>, Problem> {
     let precision = question.selection.precision();
     let price = convert::round_price(&quote.price, precision, Rounding::HalfEven);
-    let price = price.map_err(|error| {
-        let pair = missing_name(asset, &quote.quote);
-        Problem::parameter("precision", format!("{pair}: {error}."))
-    })?;
+    let price = price.map_err(|error| asked::not_calculated("precision", &error))?;
     let number = |text: &'a str| question.numbers.of(text);
     let shown = |is_shown, text: &'a Option<String>| {
         let text = text.as_deref().filter(|_| is_shown);

@@ -1,8 +1,8 @@
 //! The routes on a fake world whose store holds a board, without HTTP in between.
 
 use crate::fixture;
-use crate::route_tests::Silent;
 pub(super) use crate::route_tests::quote;
+use crate::route_tests::{Silent, get, json, service};
 use crate::service::Service;
 use crate::settings::Settings;
 use edge_rates_kit::answer::Answer;
@@ -324,6 +324,79 @@ fn a_rate_is_rounded_as_asked() {
 }
 
 #[test]
+fn what_is_worked_out_is_as_old_as_the_older_of_its_parts() {
+    let at = |ago_s: u64| Some(Millis(1_795_225_200_000 - ago_s * 1_000));
+    let rates = Rates::with(vec![
+        Quote {
+            updated: at(5),
+            ..quote("bitcoin", "USD", "80000")
+        },
+        Quote {
+            updated: at(9),
+            ..quote("ethereum", "USD", "2000")
+        },
+        Quote {
+            updated: at(7),
+            ..quote("bitcoin", "EUR", "64000")
+        },
+        // As a refresh works it out, with a reference rate of the day before.
+        Quote {
+            updated: at(86_400),
+            priced: at(9),
+            method: Method::Cross,
+            ..quote("ethereum", "EUR", "1600")
+        },
+        quote("tether", "USD", "0.99"),
+    ]);
+    let shown = |body: &Value| body["updated_at"].as_str().map(str::to_owned);
+    for (base, quote, expected) in [
+        ("USD", "BTC", Some("2026-11-21T01:39:55Z")),
+        ("BTC", "ETH", Some("2026-11-21T01:39:51Z")),
+        ("EUR", "USD", Some("2026-11-21T01:39:53Z")),
+        ("ETH", "EUR", Some("2026-11-20T01:40:00Z")),
+        ("EUR", "ETH", Some("2026-11-20T01:40:00Z")),
+        // Its upstream says no time: no later than it was fetched.
+        ("USD", "USDT", Some("2026-11-21T01:40:00Z")),
+        ("USDT", "USD", None),
+        ("BTC", "BTC", None),
+    ] {
+        let pair = rates.json(&format!("/v1/rates/{base}/{quote}"));
+        assert_eq!(shown(&pair).as_deref(), expected, "{base}/{quote}");
+        let question = serde_json::json!([{"base": base, "quote": quote}]).to_string();
+        let headers = [("content-type", "application/json")];
+        let batch = rates.ask("POST", "/v1/rates:batch", &headers, &question);
+        let batch: Value = serde_json::from_slice(batch.body()).unwrap();
+        assert_eq!(batch["results"][0]["result"], pair, "{base}/{quote}");
+    }
+    let board = rates.json("/v1/rates?ids=ethereum&vs=eur");
+    let entry = &board["rates"][0];
+    assert_eq!(shown(entry).as_deref(), Some("2026-11-20T01:40:00Z"));
+    let csv = text(&rates.get("/v1/rates?ids=ethereum&vs=eur&format=csv"));
+    assert!(csv.contains(",2026-11-20T01:40:00Z,"), "{csv}");
+    // CoinGecko's clients are told when a market priced the coin: a reference rate holds until
+    // the next is out.
+    let price = rates
+        .json("/api/v3/simple/price?ids=ethereum&vs_currencies=eur&include_last_updated_at=true");
+    assert_eq!(price["ethereum"]["last_updated_at"], 1_795_225_191);
+    let markets = rates.json("/api/v3/coins/markets?ids=ethereum&vs_currency=eur");
+    assert_eq!(markets[0]["last_updated"], "2026-11-21T01:39:51.000Z");
+}
+
+#[test]
+fn an_example_in_a_hint_is_one_that_is_served() {
+    let service = service("dogecoin", "CHF", &[quote("dogecoin", "CHF", "0.1")]);
+    let detail = |target: &str| {
+        let answer = get(&service, target);
+        assert_eq!(answer.status(), 422, "{target}");
+        json(&answer)["detail"].as_str().unwrap().to_owned()
+    };
+    let from = detail("/v1/convert?to=CHF&amount=1");
+    assert!(from.contains("from=DOGE"), "{from}");
+    let to = detail("/v1/convert?from=DOGE&amount=1");
+    assert!(to.contains("to=CHF"), "{to}");
+}
+
+#[test]
 fn the_past_is_refused_everywhere() {
     let rates = informed();
     for target in [
@@ -346,7 +419,14 @@ fn a_price_that_is_too_long_is_passed_on_but_not_calculated_with() {
         let detail = rates.refusal(target, "precision");
         assert!(detail.contains("precision=full"), "{detail}");
     }
-    rates.refusal("/v1/convert?from=BTC&to=USD&amount=1", "amount");
+    for (target, parameter) in [
+        ("/v1/convert?from=BTC&to=USD&amount=1", "amount"),
+        ("/v1/rates/USD/BTC", "quote"),
+    ] {
+        let detail = rates.refusal(target, parameter);
+        // What is advised is possible.
+        assert!(detail.contains("GET /v1/rates"), "{detail}");
+    }
 }
 
 #[test]

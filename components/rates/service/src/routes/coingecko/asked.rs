@@ -1,7 +1,7 @@
 //! Parameters that several of CoinGecko's routes share.
 
 use super::Refusal;
-use crate::routes::asked::{MOST_ASSETS, list};
+use crate::routes::asked::list;
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Catalogue, Precision, order};
 
@@ -25,17 +25,6 @@ pub(super) fn precision(query: &Query) -> Result<Precision, Refusal> {
             Refusal::unprocessable("precision must be full or an integer from 0 to 18")
         }),
     }
-}
-
-/// Refuses lists that are longer than anybody needs.
-pub(super) fn bounded(query: &Query) -> Result<(), Refusal> {
-    for name in ["ids", "names", "symbols"] {
-        if given(query, name).is_some_and(|names| list(names).count() > MOST_ASSETS) {
-            let message = format!("{name} may name at most {MOST_ASSETS} coins");
-            return Err(Refusal::unprocessable(message));
-        }
-    }
-    Ok(())
 }
 
 /// An asset that is asked for, and the name that it is answered under.
@@ -62,9 +51,9 @@ pub(super) fn assets<'a>(query: &Query, catalogue: &'a Catalogue) -> Option<Vec<
             .map(|asset| named(asset.id(), asset))
             .collect()
     } else if let Some(names) = given(query, "names") {
-        let by_rank = |asset: &&Asset| asset.rank().unwrap_or(u32::MAX);
+        let known = catalogue.by_names();
         list(names)
-            .filter_map(|name| Some(named(name, catalogue.by_name(name).min_by_key(by_rank)?)))
+            .filter_map(|name| Some(named(name, known.get(&name.to_lowercase()).copied()?)))
             .collect()
     } else {
         let most = match query.first("include_tokens") {

@@ -122,8 +122,7 @@ async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
 ) -> Answer {
     let catalogue = &service.settings.catalogue;
     let parse = || {
-        let query = request.query();
-        let asked = asked::bounded(query).and_then(|()| read(query, catalogue));
+        let asked = read(request.query(), catalogue);
         asked.map_err(Refusal::answer)
     };
     let unserved = |problem: Problem| {

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 /// What is asked for.
 pub(super) struct Asked<'a> {
     assets: Vec<Named<'a>>,
+    /// Ordered by code, each once.
     currencies: Vec<&'a Currency>,
     precision: Precision,
     has_market_cap: bool,
@@ -26,11 +27,14 @@ impl<'a> Asked<'a> {
         let Some(vs) = given(query, "vs_currencies") else {
             return Err(Refusal::missing("vs_currencies"));
         };
+        let mut currencies: Vec<&Currency> = list(vs)
+            .filter_map(|code| catalogue.currency(code))
+            .collect();
+        order::sort(&mut currencies);
+        currencies.dedup();
         Ok(Asked {
             assets: assets(query, catalogue).ok_or_else(|| Refusal::missing("ids"))?,
-            currencies: list(vs)
-                .filter_map(|code| catalogue.currency(code))
-                .collect(),
+            currencies,
             precision: precision(query)?,
             has_market_cap: is_on(query, "include_market_cap"),
             has_volume: is_on(query, "include_24hr_vol"),
@@ -45,9 +49,7 @@ impl<'a> Asked<'a> {
         let names: Vec<String> = named
             .map(|named| format!("{}={}", named.name, named.asset.id()))
             .collect();
-        let mut codes: Vec<&str> = self.currencies.iter().map(|code| code.as_str()).collect();
-        order::sort(&mut codes);
-        codes.dedup();
+        let codes: Vec<&str> = self.currencies.iter().map(|code| code.as_str()).collect();
         format!(
             "simple/price/{}/{}?{}&{}&{}&{}&{}",
             names.join(","),
