@@ -17,6 +17,14 @@ pub const RELEASE: &str = "edge-rates";
 /// Its namespace.
 pub const NAMESPACE: &str = "edge-rates";
 
+/// The kinds that a cluster may lack and for which the chart looks, as Helm is told of them.
+const KINDS: [&str; 4] = [
+    "policies.kyverno.io/v1/NamespacedMutatingPolicy",
+    "monitoring.coreos.com/v1/PodMonitor",
+    "monitoring.coreos.com/v1/PrometheusRule",
+    "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
+];
+
 /// A chart, and Helm to render it.
 #[derive(Debug)]
 pub struct Chart {
@@ -100,6 +108,12 @@ impl Chart {
     pub fn render(&self, environment: &Environment) -> Result<Rendered> {
         let folder = self.folder.to_string_lossy();
         let mut command = self.helm(&["template", RELEASE, &folder, "--namespace", NAMESPACE]);
+        for kind in KINDS {
+            let is_of = |group: &String| kind.starts_with(&format!("{group}/"));
+            if !environment.without.iter().any(is_of) {
+                command.args(["--api-versions", kind]);
+            }
+        }
         let mut values: Value = yaml::read_file(&self.folder.join("values.yaml"))?;
         for file in &environment.files {
             // One of somebody's own has a path from the root, which stays what it is.

@@ -5,10 +5,13 @@
 
 mod every_environment;
 mod hardened;
+mod metadata;
 mod mutations;
 mod network_table;
 mod own_values;
+mod policies;
 mod policy_scan;
+mod quota;
 mod rendering;
 mod requirements;
 mod values_schema;

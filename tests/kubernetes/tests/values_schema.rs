@@ -1,6 +1,6 @@
 //! Wrong values are refused by Helm before anything is rendered, with the name of the value.
 
-use kubernetes::chart::Chart;
+use kubernetes::chart::{self, Chart};
 use kubernetes::environments;
 use kubernetes::fields::Fields;
 use kubernetes::{project, yaml};
@@ -84,6 +84,148 @@ fn an_external_redis_without_its_host() {
         json!({ "redis": { "external": { "host": "" } } }),
     );
     assert!(said.contains("redis"), "{said}");
+}
+
+/// What a cluster refuses is refused before anything is installed: by its name, with what is right.
+#[test]
+fn values_that_a_cluster_refuses() {
+    for (environment, values, words) in [
+        (
+            "production",
+            json!({ "autoscaling": { "minReplicas": 12 } }),
+            ["minReplicas (12)", "maxReplicas (10)"],
+        ),
+        (
+            "dev",
+            json!({ "instanceMemory": "1Gi" }),
+            ["instanceMemory (1Gi)", "(512Mi)"],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "requests": { "cpu": 1 } } }),
+            ["resources.requests.cpu (1)", "resources.limits.cpu (500m)"],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "resources": { "requests": { "memory": "1Gi" } } } } }),
+            ["redis.builtin.resources.requests.memory (1Gi)", "limits"],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "limits": { "memory": "2Gi" } } }),
+            [
+                "resources.limits.memory (2Gi)",
+                "quota.container.max.memory (1Gi)",
+            ],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "requests": { "cpu": "1m" } } }),
+            [
+                "resources.requests.cpu (1m)",
+                "quota.container.min.cpu (10m)",
+            ],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "storage": "2Gi" } }, "quota": { "largestVolume": "1Gi" } }),
+            ["redis.builtin.storage (2Gi)", "quota.largestVolume (1Gi)"],
+        ),
+        (
+            "dev",
+            json!({ "observability": { "podMonitor": { "timeout": "1m" } } }),
+            ["podMonitor.timeout (1m)", "podMonitor.interval (15s)"],
+        ),
+        (
+            "nodeport",
+            json!({ "exposedService": { "nodePort": 80 } }),
+            ["nodePort", "30,000"],
+        ),
+        (
+            "dev",
+            json!({ "disruption": { "maxUnavailable": 0 } }),
+            ["maxUnavailable", "want 1"],
+        ),
+        (
+            "dev",
+            json!({ "commonLabels": { "team": "a b" } }),
+            ["commonLabels/team", "'a b'"],
+        ),
+        (
+            "dev",
+            json!({ "podLabels": { "a//b": "c" } }),
+            ["podLabels", "a//b"],
+        ),
+        (
+            "dev",
+            json!({ "podLabels": { "app.kubernetes.io/name": "mine" } }),
+            ["podLabels", "app.kubernetes.io/name"],
+        ),
+        (
+            "dev",
+            json!({ "commonAnnotations": { "a b": "c" } }),
+            ["commonAnnotations", "a b"],
+        ),
+        (
+            "dev",
+            json!({ "imagePullSecrets": ["a..b"] }),
+            ["imagePullSecrets/0", "a..b"],
+        ),
+        (
+            "dev",
+            json!({ "networkPolicy": { "registry": { "cidrs": ["10.0.0.256/8"] } } }),
+            ["networkPolicy/registry/cidrs/0", "10.0.0.256/8"],
+        ),
+        (
+            "dev",
+            json!({ "networkPolicy": { "registry": { "cidrs": ["10.0.0.0/33"] } } }),
+            ["networkPolicy/registry/cidrs/0", "10.0.0.0/33"],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "scheduling": { "tolerations": [{ "effect": "Never" }] } } } }),
+            ["tolerations/0/effect", "NoExecute"],
+        ),
+    ] {
+        let said = refused(environment, values);
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn values_that_nothing_reads() {
+    let said = refused(
+        "dev",
+        json!({ "global": { "imageRegistry": "registry.example.com" } }),
+    );
+    assert!(said.contains("'imageRegistry' not allowed"), "{said}");
+}
+
+#[test]
+fn a_release_whose_name_no_service_can_have() {
+    let chart = Chart::ours().unwrap();
+    let folder = project::chart();
+    let template = |release: &str, more: &[&str]| {
+        let mut command = chart.helm(&["template", release, folder.to_str().unwrap()]);
+        let output = command
+            .args(["--namespace", chart::NAMESPACE])
+            .args(more)
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    for release in ["edge.rates", "9rates"] {
+        let (rendered, said) = template(release, &[]);
+        assert!(!rendered && said.contains(release), "{said}");
+        assert!(said.contains("Set fullnameOverride"), "{said}");
+        let (rendered, said) = template(release, &["--set", "fullnameOverride=rates"]);
+        assert!(rendered, "{said}");
+    }
 }
 
 #[test]
