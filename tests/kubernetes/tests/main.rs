@@ -14,4 +14,5 @@ mod policy_scan;
 mod quota;
 mod rendering;
 mod requirements;
+mod settings;
 mod values_schema;
