@@ -3,8 +3,10 @@
 
 #![cfg(test)]
 
+mod api_server;
 mod every_environment;
 mod hardened;
+mod lookups;
 mod metadata;
 mod mutations;
 mod network_table;
