@@ -32,7 +32,7 @@ fn fits(rendered: &Rendered) {
         let part = what.rsplit('.').next().unwrap();
         let spare = match rendered.values.pointer(&format!("/quota/spare/{part}")) {
             Some(Value::String(text)) => thousandths(text).unwrap(),
-            Some(number) => i128::from(number.as_i64().unwrap()) * 1000,
+            Some(number) => thousandths(&number.to_string()).unwrap(),
             // A volume to restore to.
             None => needed,
         };

@@ -30,8 +30,29 @@ pub fn is_policy(object: &Object) -> bool {
     object.group().ends_with("kyverno.io") && object.kind().ends_with("Policy")
 }
 
+/// What the parser of expressions needs for deeply nested ones, which is more than a thread of a
+/// test has.
+const STACK: usize = 64 * 1024 * 1024;
+
 /// Lets the policies among the objects change what controllers make, and judge all of it.
+///
+/// # Panics
+/// If there can't be a thread for it.
 pub fn admit(objects: &[Object], made: &mut [Object], findings: &mut Vec<Finding>) {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(STACK);
+        let ended = thread
+            .spawn_scoped(scope, || admit_all(objects, made, findings))
+            .map(std::thread::ScopedJoinHandle::join);
+        match ended {
+            Ok(Ok(())) => {}
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => std::panic::resume_unwind(Box::new(error)),
+        }
+    });
+}
+
+fn admit_all(objects: &[Object], made: &mut [Object], findings: &mut Vec<Finding>) {
     let policies = || objects.iter().filter(|one| is_policy(one));
     for policy in policies() {
         let does = match (policy.api_version(), policy.kind()) {
