@@ -108,12 +108,6 @@ impl Chart {
     pub fn render(&self, environment: &Environment) -> Result<Rendered> {
         let folder = self.folder.to_string_lossy();
         let mut command = self.helm(&["template", RELEASE, &folder, "--namespace", NAMESPACE]);
-        for kind in KINDS {
-            let is_of = |group: &String| kind.starts_with(&format!("{group}/"));
-            if !environment.without.iter().any(is_of) {
-                command.args(["--api-versions", kind]);
-            }
-        }
         let mut values: Value = yaml::read_file(&self.folder.join("values.yaml"))?;
         for file in &environment.files {
             // One of somebody's own has a path from the root, which stays what it is.
@@ -126,6 +120,12 @@ impl Chart {
             serde_json::to_writer(&overlay, &environment.values)?;
             yaml::lay_over(&mut values, &environment.values);
             command.arg("--values").arg(overlay.path());
+        }
+        for kind in KINDS {
+            let is_of = |group: &String| kind.starts_with(&format!("{group}/"));
+            if !environment.without.iter().any(is_of) {
+                command.args(["--api-versions", kind]);
+            }
         }
         let output = command.output().context("helm does not start")?;
         if !output.status.success() {

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api_server::ApiServer;
+use crate::discovery::ApiServer;
 
 fn redis(storage: &str, class: Value) -> Value {
     json!({

@@ -3,7 +3,7 @@
 
 #![cfg(test)]
 
-mod api_server;
+mod discovery;
 mod every_environment;
 mod hardened;
 mod lookups;
@@ -14,6 +14,7 @@ mod own_values;
 mod policies;
 mod policy_scan;
 mod quota;
+mod release_names;
 mod rendering;
 mod requirements;
 mod settings;

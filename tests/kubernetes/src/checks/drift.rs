@@ -69,7 +69,13 @@ const QUANTITIES: [&str; 9] = [
 
 /// Looks at everything that the chart renders.
 pub fn check(cluster: &Cluster<'_>, to: &mut Vec<Finding>) {
-    for object in &cluster.rendered.objects {
+    // A hook is made anew each time, so nothing of it is compared.
+    let is_hook = |one: &&Object| {
+        one.body
+            .text("/metadata/annotations/helm.sh~1hook")
+            .is_some()
+    };
+    for object in cluster.rendered.objects.iter().filter(|one| !is_hook(one)) {
         // What other operators get is kept as it is written.
         let is_rewritten = is_built_in(object) || object.group() == "core.spinkube.dev";
         Looking {
