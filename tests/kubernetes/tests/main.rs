@@ -3,12 +3,19 @@
 
 #![cfg(test)]
 
+mod discovery;
 mod every_environment;
 mod hardened;
+mod lookups;
+mod metadata;
 mod mutations;
 mod network_table;
 mod own_values;
+mod policies;
 mod policy_scan;
+mod quota;
+mod release_names;
 mod rendering;
 mod requirements;
+mod settings;
 mod values_schema;

@@ -416,7 +416,7 @@ fn an_image_by_a_name_that_moves() {
 
 #[test]
 fn an_image_that_a_policy_refuses() {
-    let policy = "ClusterPolicy/edge-rates-edge-rates-digests";
+    let policy = "NamespacedValidatingPolicy/edge-rates-digests";
     broken("production")
         .set(
             APP,
@@ -425,8 +425,16 @@ fn an_image_that_a_policy_refuses() {
         )
         .must_show(
             policy,
-            "/spec/rules/0/validate",
+            "/spec/validations/0",
             "SpinApp/edge-rates is refused",
+        );
+    let image = "/spec/template/spec/containers/0/image";
+    broken("staging")
+        .set(REDIS, image, "docker.io/library/redis:7")
+        .must_show(
+            policy,
+            "/spec/validations/0",
+            "Pod/edge-rates-redis-of-statefulset is refused",
         );
 }
 
@@ -510,44 +518,56 @@ fn a_missing_policy() {
         ("startup", format!("{container}/startupProbe"), "R73"),
     ] {
         broken("production")
-            .without(&format!("ClusterPolicy/edge-rates-edge-rates-{policy}"))
+            .without(&format!("NamespacedMutatingPolicy/edge-rates-{policy}"))
             .must_show(MADE, &path, words);
     }
 }
 
+const ROLLING: &str = "NamespacedMutatingPolicy/edge-rates-rolling";
+const EXPRESSION: &str = "/spec/mutations/0/applyConfiguration/expression";
+
 #[test]
 fn a_policy_for_nothing() {
-    let policy = "ClusterPolicy/edge-rates-edge-rates-startup";
-    let label = "/spec/rules/0/match/any/0/resources/selector/matchLabels\
-                 /core.spinkube.dev~1app-name";
-    broken("production").set(policy, label, "other").must_show(
-        policy,
-        "/spec/rules/0/match",
+    let label = "/spec/matchConstraints/objectSelector/matchLabels/core.spinkube.dev~1app-name";
+    broken("production").set(ROLLING, label, "other").must_show(
+        ROLLING,
+        "/spec/matchConstraints",
         "matches nothing",
     );
+    broken("production")
+        .set(ROLLING, "/metadata/namespace", "elsewhere")
+        .must_show(ROLLING, "/spec/matchConstraints", "matches nothing");
 }
 
 #[test]
 fn a_policy_that_makes_a_broken_deployment() {
-    let policy = "ClusterPolicy/edge-rates-edge-rates-rolling";
-    let at = "/spec/rules/0/mutate/patchStrategicMerge/spec";
     broken("production")
-        .rename(
-            policy,
-            &format!("{at}/minReadySeconds"),
+        .edit(
+            ROLLING,
+            EXPRESSION,
+            "minReadySeconds",
             "minimumReadySeconds",
         )
-        .must_show(MADE, "/spec/minimumReadySeconds", "no such field");
+        .must_show(
+            ROLLING,
+            "/spec/mutations/0",
+            "/spec/minimumReadySeconds: there is no such field",
+        );
     broken("production")
-        .set(
-            policy,
-            &format!("{at}/strategy/rollingUpdate/maxSurge"),
-            "lots",
+        .edit(
+            ROLLING,
+            EXPRESSION,
+            "minReadySeconds: 5",
+            "minReadySeconds: \"5\"",
         )
-        .set(
-            policy,
-            &format!("{at}/template/spec/terminationGracePeriodSeconds"),
-            5,
+        .must_show(MADE, "/spec/minReadySeconds", "\"5\"");
+    let grace = "terminationGracePeriodSeconds: ";
+    broken("production")
+        .edit(
+            ROLLING,
+            EXPRESSION,
+            &format!("{grace}50"),
+            &format!("{grace}5"),
         )
         .must_show(
             MADE,
@@ -557,15 +577,61 @@ fn a_policy_that_makes_a_broken_deployment() {
 }
 
 #[test]
-fn a_policy_that_is_not_understood() {
-    let policy = "ClusterPolicy/edge-rates-edge-rates-rolling";
+fn a_policy_that_kyverno_refuses() {
+    let mutation = "/spec/mutations/0";
     broken("production")
-        .set(
-            policy,
-            "/spec/rules/0/mutate/patchesJson6902",
-            "- op: remove",
+        .edit(
+            ROLLING,
+            EXPRESSION,
+            "Object.spec.strategy{",
+            "Object.strategy{",
         )
-        .must_show(policy, "/spec/rules/0/mutate", "not modelled");
+        .must_show(ROLLING, mutation, "Object.spec.strategy has to");
+    broken("production")
+        .edit(ROLLING, EXPRESSION, "Object{", "Objects{")
+        .must_show(ROLLING, mutation, "Objects");
+    broken("production")
+        .edit(
+            ROLLING,
+            EXPRESSION,
+            "maxSurge: 1",
+            "maxSurge: object.spec.surge",
+        )
+        .must_show(ROLLING, mutation, "surge");
+    let restricted = "NamespacedMutatingPolicy/edge-rates-restricted";
+    broken("production")
+        .set(restricted, "/spec/evaluation/useServerSideApply", false)
+        .must_show(
+            restricted,
+            mutation,
+            "evaluation.useServerSideApply has to be true",
+        );
+    let name = "p".repeat(64);
+    broken("production")
+        .set(ROLLING, "/metadata/name", name.as_str())
+        .must_show(
+            &format!("NamespacedMutatingPolicy/{name}"),
+            "/metadata/name",
+            "at most 63",
+        );
+}
+
+#[test]
+fn a_policy_that_is_not_understood() {
+    broken("production")
+        .set(ROLLING, "/spec/targetMatchConditions", json!([]))
+        .must_show(ROLLING, "/spec/targetMatchConditions", "not modelled");
+    broken("production")
+        .set(ROLLING, "/apiVersion", "policies.kyverno.io/v2")
+        .must_show(ROLLING, "/kind", "are modelled");
+}
+
+#[test]
+fn a_misspelt_field_of_a_policy() {
+    needs_custom_schemas!();
+    broken("production")
+        .rename(ROLLING, "/spec/evaluation/useServerSideApply", "serverSide")
+        .must_show(ROLLING, "/spec/evaluation/serverSide", "no such field");
 }
 
 #[test]
@@ -601,6 +667,48 @@ fn a_quota_that_is_too_small() {
             "/spec/hard/limits.memory",
             "less than what all pods take",
         );
+}
+
+#[test]
+fn what_a_cluster_does_not_keep() {
+    let policy = "NetworkPolicy/edge-rates-redis";
+    let config = "/spec/deploymentConfig";
+    for (object, path, value) in [
+        (policy, "/spec/egress".to_owned(), json!([])),
+        (policy, "/metadata/annotations".to_owned(), json!({})),
+        (
+            EXECUTOR,
+            format!("{config}/installDefaultCACerts"),
+            json!(false),
+        ),
+        (EXECUTOR, format!("{config}/caCertSecret"), json!("")),
+        (APP, "/spec/enableAutoscaling".to_owned(), json!(false)),
+        (APP, "/spec/components".to_owned(), json!([])),
+        (
+            REDIS,
+            "/spec/template/spec/hostNetwork".to_owned(),
+            json!(false),
+        ),
+        (REDIS, "/spec/minReadySeconds".to_owned(), json!(0)),
+        (
+            "HTTPRoute/edge-rates",
+            "/spec/useDefaultGateways".to_owned(),
+            json!(null),
+        ),
+    ] {
+        broken("production").set(object, &path, value).must_show(
+            object,
+            &path,
+            "not kept by a cluster",
+        );
+    }
+    let limits = "/spec/template/spec/containers/0/resources/limits";
+    broken("production")
+        .set(REDIS, &format!("{limits}/cpu"), "1000m")
+        .must_show(REDIS, &format!("{limits}/cpu"), "keeps 1000m as 1");
+    broken("production")
+        .set(APP, "/spec/resources/limits/cpu", 1)
+        .must_show(APP, "/spec/resources/limits/cpu", "keeps 1 as a text");
 }
 
 #[test]

@@ -86,6 +86,123 @@ fn an_external_redis_without_its_host() {
     assert!(said.contains("redis"), "{said}");
 }
 
+/// What a cluster refuses is refused before anything is installed: by its name, with what is right.
+#[test]
+fn values_that_a_cluster_refuses() {
+    for (environment, values, words) in [
+        (
+            "production",
+            json!({ "autoscaling": { "minReplicas": 12 } }),
+            ["minReplicas (12)", "maxReplicas (10)"],
+        ),
+        (
+            "dev",
+            json!({ "instanceMemory": "1Gi" }),
+            ["instanceMemory (1Gi)", "(512Mi)"],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "requests": { "cpu": 1 } } }),
+            ["resources.requests.cpu (1)", "resources.limits.cpu (500m)"],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "resources": { "requests": { "memory": "1Gi" } } } } }),
+            ["redis.builtin.resources.requests.memory (1Gi)", "limits"],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "limits": { "memory": "2Gi" } } }),
+            [
+                "resources.limits.memory (2Gi)",
+                "quota.container.max.memory (1Gi)",
+            ],
+        ),
+        (
+            "dev",
+            json!({ "resources": { "requests": { "cpu": "1m" } } }),
+            [
+                "resources.requests.cpu (1m)",
+                "quota.container.min.cpu (10m)",
+            ],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "storage": "2Gi" } }, "quota": { "largestVolume": "1Gi" } }),
+            ["redis.builtin.storage (2Gi)", "quota.largestVolume (1Gi)"],
+        ),
+        (
+            "dev",
+            json!({ "observability": { "podMonitor": { "timeout": "1m" } } }),
+            ["podMonitor.timeout (1m)", "podMonitor.interval (15s)"],
+        ),
+        (
+            "nodeport",
+            json!({ "exposedService": { "nodePort": 80 } }),
+            ["nodePort", "30,000"],
+        ),
+        (
+            "dev",
+            json!({ "disruption": { "maxUnavailable": 0 } }),
+            ["maxUnavailable", "want 1"],
+        ),
+        (
+            "dev",
+            json!({ "commonLabels": { "team": "a b" } }),
+            ["commonLabels/team", "'a b'"],
+        ),
+        (
+            "dev",
+            json!({ "podLabels": { "a//b": "c" } }),
+            ["podLabels", "a//b"],
+        ),
+        (
+            "dev",
+            json!({ "podLabels": { "app.kubernetes.io/name": "mine" } }),
+            ["podLabels", "app.kubernetes.io/name"],
+        ),
+        (
+            "dev",
+            json!({ "commonAnnotations": { "a b": "c" } }),
+            ["commonAnnotations", "a b"],
+        ),
+        (
+            "dev",
+            json!({ "imagePullSecrets": ["a..b"] }),
+            ["imagePullSecrets/0", "a..b"],
+        ),
+        (
+            "dev",
+            json!({ "networkPolicy": { "registry": { "cidrs": ["10.0.0.256/8"] } } }),
+            ["networkPolicy/registry/cidrs/0", "10.0.0.256/8"],
+        ),
+        (
+            "dev",
+            json!({ "networkPolicy": { "registry": { "cidrs": ["10.0.0.0/33"] } } }),
+            ["networkPolicy/registry/cidrs/0", "10.0.0.0/33"],
+        ),
+        (
+            "dev",
+            json!({ "redis": { "builtin": { "scheduling": { "tolerations": [{ "effect": "Never" }] } } } }),
+            ["tolerations/0/effect", "NoExecute"],
+        ),
+    ] {
+        let said = refused(environment, values);
+        for word in words {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+    }
+}
+
+#[test]
+fn values_that_nothing_reads() {
+    let said = refused(
+        "dev",
+        json!({ "global": { "imageRegistry": "registry.example.com" } }),
+    );
+    assert!(said.contains("'imageRegistry' not allowed"), "{said}");
+}
+
 #[test]
 fn every_variable_of_the_app_is_a_setting_of_the_chart() {
     let manifest = std::fs::read_to_string(project::root().join("spin.toml")).unwrap();

@@ -1,6 +1,7 @@
 //! What is looked at across objects, file by file; [`all`] runs every one of them.
 
 pub mod application;
+pub mod drift;
 pub mod exposure;
 pub mod hardening;
 pub mod images;
@@ -24,6 +25,7 @@ pub fn all(cluster: &Cluster<'_>) -> anyhow::Result<Vec<Finding>> {
     let mut findings = Vec::new();
     for check in [
         duplicates,
+        drift::check,
         exposure::check,
         hardening::check,
         images::check,

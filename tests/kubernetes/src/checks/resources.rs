@@ -10,6 +10,7 @@ use crate::fields::{Fields, step};
 use crate::finding::Finding;
 use crate::object::Object;
 use crate::quantity::thousandths;
+use crate::rollout::Rollout;
 use crate::workload::Workload;
 
 /// Looks at every container, and at the quota.
@@ -55,7 +56,7 @@ fn one_container(object: &Object, path: &str, container: &Value, to: &mut Vec<Fi
     }
 }
 
-/// The most pods of a workload at a time, the one more of an update included.
+/// The most pods of a workload at a time.
 fn most(cluster: &Cluster<'_>, workload: &Workload<'_>) -> i128 {
     let name = workload.object.name();
     let scaled = cluster.own().find_map(|one| {
@@ -69,15 +70,17 @@ fn most(cluster: &Cluster<'_>, workload: &Workload<'_>) -> i128 {
     let replicas = scaled
         .or(workload.object.body.number("/spec/replicas"))
         .unwrap_or(1);
-    let surge = workload
-        .object
-        .body
-        .number("/spec/strategy/rollingUpdate/maxSurge")
-        .unwrap_or_default();
-    i128::from(replicas + surge)
+    i128::from(match workload.object.kind() {
+        "Deployment" => Rollout::of(&workload.object.body, replicas).most_pods(),
+        // Of the others none is replaced before it is gone.
+        _ => replicas,
+    })
 }
 
-fn quota(cluster: &Cluster<'_>, quota: &Object, to: &mut Vec<Finding>) {
+/// What all pods and claims take together when there are most of them, in thousandths, by the names
+/// that a ResourceQuota has for it.
+#[must_use]
+pub fn needed(cluster: &Cluster<'_>) -> BTreeMap<String, i128> {
     let mut needed: BTreeMap<String, i128> = BTreeMap::new();
     let mut add = |what: &str, amount: i128| *needed.entry(what.to_owned()).or_default() += amount;
     for workload in cluster.workloads() {
@@ -98,6 +101,25 @@ fn quota(cluster: &Cluster<'_>, quota: &Object, to: &mut Vec<Finding>) {
             add("persistentvolumeclaims", pods * 1000);
         }
     }
+    for service in cluster.own().filter(|one| one.kind() == "Service") {
+        let kind = service.body.text("/spec/type");
+        // A load balancer has ports of the nodes, too.
+        if matches!(kind, Some("NodePort" | "LoadBalancer")) {
+            let ports = service.body.list("/spec/ports").len();
+            add(
+                "services.nodeports",
+                i128::try_from(ports * 1000).unwrap_or(i128::MAX),
+            );
+        }
+        if kind == Some("LoadBalancer") {
+            add("services.loadbalancers", 1000);
+        }
+    }
+    needed
+}
+
+fn quota(cluster: &Cluster<'_>, quota: &Object, to: &mut Vec<Finding>) {
+    let needed = needed(cluster);
     for (what, hard) in quota.body.table("/spec/hard").into_iter().flatten() {
         let (Some(hard), Some(needed)) = (amount(Some(hard)), needed.get(what)) else {
             continue;

@@ -129,7 +129,7 @@ fn is_named_secret(object: &Object, path: &str) -> bool {
 
 /// Digests and checksums are random by nature, and no secrets.
 fn is_checksum(path: &str) -> bool {
-    path.contains("/annotations/checksum~1") || path.contains("/podAnnotations/checksum~1")
+    path.to_lowercase().contains("annotations/checksum~1")
 }
 
 /// A single long word of letters and digits in no order that a language would have.

@@ -107,6 +107,13 @@ impl BuiltIn {
         &self.definitions
     }
 
+    /// The definition of an object's kind.
+    #[must_use]
+    pub fn definition(&self, object: &Object) -> Option<&Value> {
+        let kind = (object.api_version().to_owned(), object.kind().to_owned());
+        self.definitions.get(self.kinds.get(&kind)?)
+    }
+
     /// Holds an object against its schema.
     ///
     /// # Errors

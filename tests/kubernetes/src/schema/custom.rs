@@ -15,9 +15,9 @@ use super::{Verdict, apply, compile, lists};
 use crate::finding::Finding;
 use crate::object::Object;
 
-/// A folder of schemas.
+/// Folders of schemas.
 pub struct Custom {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     rules: Rules,
     read: Mutex<BTreeMap<PathBuf, Arc<Schema>>>,
 }
@@ -30,17 +30,17 @@ struct Schema {
 impl std::fmt::Debug for Custom {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Custom")
-            .field("folder", &self.folder)
+            .field("folders", &self.folders)
             .finish_non_exhaustive()
     }
 }
 
 impl Custom {
-    /// The schemas in a folder.
+    /// The schemas in these folders; of two for one kind, the first.
     #[must_use]
-    pub fn new(folder: PathBuf) -> Self {
+    pub fn new(folders: Vec<PathBuf>) -> Self {
         Self {
-            folder,
+            folders,
             rules: Rules::new(),
             read: Mutex::default(),
         }
@@ -52,11 +52,9 @@ impl Custom {
     /// If the schema can't be read.
     pub fn check(&self, object: &Object, verdict: &mut Verdict) -> Result<()> {
         let version = object.api_version().rsplit('/').next().unwrap_or_default();
-        let path = self
-            .folder
-            .join(object.group())
-            .join(format!("{}_{version}.json", object.kind()));
-        if !path.is_file() {
+        let name = format!("{}/{}_{version}.json", object.group(), object.kind());
+        let mut paths = self.folders.iter().map(|folder| folder.join(&name));
+        let Some(path) = paths.find(|path| path.is_file()) else {
             let problem = format!(
                 "no schema is known for {} in {}: is it misspelt?",
                 object.kind(),
@@ -66,7 +64,7 @@ impl Custom {
                 .findings
                 .push(Finding::new(object, "/kind", problem));
             return Ok(());
-        }
+        };
         let schema = self.schema(&path)?;
         let before = verdict.findings.len();
         apply(

@@ -54,7 +54,13 @@ impl Schemas {
         let folder = project::installed("kubernetes/schemas")?;
         Ok(Self {
             built_in: vec![BuiltIn::newest(&folder)?, BuiltIn::of(&folder, oldest)?],
-            custom: project::custom_schemas().map(Custom::new),
+            custom: match project::custom_schemas() {
+                Some(reference) => {
+                    let installed = project::installed("kubernetes/custom")?;
+                    Some(Custom::new(vec![reference, installed]))
+                }
+                None => None,
+            },
         })
     }
 

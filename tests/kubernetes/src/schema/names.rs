@@ -2,12 +2,16 @@
 
 use crate::fields::{Fields, step};
 use crate::finding::Finding;
+use crate::kyverno;
 use crate::object::Object;
 
 /// Most bytes of all annotations of an object together.
 const MOST_ANNOTATIONS: usize = 256 * 1024;
 /// Most bytes of the data of a ConfigMap or Secret.
 const MOST_DATA: usize = 1024 * 1024;
+
+/// Most letters of the name of one of Kyverno's policies, which it makes a label of.
+const MOST_OF_POLICY: usize = 63;
 
 /// Kinds whose names become part of a host name.
 const HOST_NAMES: [&str; 3] = ["Service", "Namespace", "SpinApp"];
@@ -26,6 +30,10 @@ pub fn check(object: &Object, to: &mut Vec<Finding>) {
             "/metadata/name",
             format!("`{name}` can't be the name of a {}", object.kind()),
         ));
+    }
+    if kyverno::is_policy(object) && name.len() > MOST_OF_POLICY {
+        let problem = format!("Kyverno takes at most {MOST_OF_POLICY} letters");
+        to.push(Finding::new(object, "/metadata/name", problem));
     }
     for at in [
         "/metadata",
