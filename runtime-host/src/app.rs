@@ -365,13 +365,13 @@ fn load_component(
                 component: id.to_string(),
                 error,
             })?;
-    let mut environment: Vec<_> = declared.environment.clone().into_iter().collect();
+    let mut environment = declared.environment.clone();
     environment.extend(surroundings.environment.iter().cloned());
     Ok(LoadedComponent {
         id: id.as_str().into(),
         manifest_id: id.clone(),
         pre: handler(pre).ok_or_else(|| LoadError::NoHandler(id.to_string()))?,
-        environment,
+        environment: environment.into_iter().collect(),
         clock: surroundings.clock.clone(),
         stores: GrantedStores::new(Arc::clone(&surroundings.stores), &declared.key_value_stores),
         variables: Arc::new(application.component_variables(id, values)?),

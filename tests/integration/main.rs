@@ -34,6 +34,7 @@ mod counters;
 mod drain;
 mod every_route;
 mod fallback;
+mod environment;
 mod fault_matrix;
 mod faults;
 mod fresh_hit;
