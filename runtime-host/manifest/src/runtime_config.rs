@@ -138,7 +138,6 @@ pub enum RuntimeConfigError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        #[source]
         reason: std::io::Error,
     },
     /// The file is not TOML.
