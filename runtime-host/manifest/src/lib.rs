@@ -17,6 +17,7 @@ mod allowed_hosts;
 mod application;
 mod blocked_networks;
 mod dependency;
+mod duration;
 mod error;
 mod locked;
 mod names;
@@ -40,13 +41,14 @@ pub use application::{
 };
 pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks};
 pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
+pub use duration::parse_duration;
 pub use error::{ManifestError, Place, Problem};
 pub use locked::{FileContent, LockError, LockedContents, UnlockError, lock, unlock};
 pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};
 pub use reading::load;
 pub use redis_url::{RedisUrl, RedisUrlError};
 pub use route::{Route, RouteError};
-pub use route_table::{Match, RouteTable, RouteWarning};
+pub use route_table::{ListedRoute, Match, RouteTable, RouteWarning};
 pub use runtime_config::{
     Drain, InvalidReadinessPath, KeyValueStore, ReadinessPath, RuntimeConfig, RuntimeConfigError,
     VariablesProvider, load_runtime_config,

@@ -12,7 +12,7 @@ use crate::answer::Answer;
 use crate::parameter;
 
 /// Fetches `url` and answers with its status and body, or with 502 and the error's `Debug` text.
-/// The request has the `method` (GET unless told) and, if they are given, the `body`, which may be
+/// The request has the `method` (GET by default) and, if they are given, the `body`, which may be
 /// empty, so many `times`, and `length` as its content-length.
 pub(crate) fn fetch(query: &str) -> Answer {
     match parameter(query, "url") {

@@ -12,7 +12,7 @@ use crate::answer::{self, Answer};
 use crate::query::Query;
 
 /// Fetches `url` and answers with its status and body, or with 502 and the error's `Debug` text.
-/// The request has the `method` (GET unless told), the `body` (none unless told) so many `times`,
+/// The request has the `method` (GET by default), the `body` (none by default) so many `times`,
 /// and if it is given, `length` as its content-length. With `ms` the body is sent letter by letter,
 /// with that much time before each.
 pub(crate) async fn fetch(query: &Query) -> Answer {

@@ -282,9 +282,10 @@ proptest! {
 #[test]
 fn a_host_leaves_in_a_way_that_can_be_meant() {
     for (text, expected) in [
-        ("[drain]\ndelay = \"soon\"", "write it as 500ms or 10s"),
+        ("[drain]\ndelay = \"soon\"", "write it as 500ms, 30s or 2m"),
         ("[drain]\ndelay = \"2d\"", "a day at most"),
-        ("[drain]\ndelay = 10", "text in quotes"),
+        ("[drain]\ndelay = -10", "write it as 500ms, 30s or 2m"),
+        ("[drain]\ndelay = true", "text in quotes"),
         ("[drain]\nreadiness_path = \"ready\"", "such as `/ready`"),
         (
             "[drain]\nreadiness_path = \"/ready?now\"",
@@ -296,4 +297,8 @@ fn a_host_leaves_in_a_way_that_can_be_meant() {
         assert!(refusal.contains(expected), "{text}: {refusal}");
     }
     assert_eq!(read_text("[drain]").unwrap().drain, Drain::default());
+    for text in ["10", "\"10\"", "\"10s\"", "\"10000ms\""] {
+        let config = read_text(&format!("[drain]\ndelay = {text}")).unwrap();
+        assert_eq!(config.drain.delay, Some(Duration::from_secs(10)), "{text}");
+    }
 }
