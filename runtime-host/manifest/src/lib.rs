@@ -31,15 +31,16 @@ mod suggestion;
 mod template;
 mod variables;
 
-pub use addresses::is_restricted_address;
+pub use addresses::{is_metadata_address, is_restricted_address};
 pub use allowed_hosts::{
     AllowedHostError, AllowedHosts, Grant, Refusal, RefusalReason, Verdict, chained_component,
+    is_own_application,
 };
 pub use application::{
     Application, Build, Component, Content, Executor, FileMount, HttpTrigger, Profile, Source,
     StaticResponse, Target, TargetEnvironment, TriggerRoute, VariableDeclaration,
 };
-pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks};
+pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks, Listing};
 pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
 pub use duration::parse_duration;
 pub use error::{ManifestError, Place, Problem};

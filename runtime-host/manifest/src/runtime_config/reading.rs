@@ -304,11 +304,18 @@ fn read_outbound_networking(top: &mut Section<'_>) -> Result<BlockedNetworks, Pr
     };
     let mut section = entry.section()?;
     let blocked = section.parsed_items("block_networks", Entry::parse::<BlockedNetwork>)?;
+    let blocked: BlockedNetworks = blocked.into_iter().collect();
+    let block_listed = section.get("block_listed");
+    let block_listed = block_listed.map_or(Ok(true), |entry| entry.flag())?;
     for key in ["max_socket_connections", "max_total_connections"] {
         refuse_limit(&mut section, key)?;
     }
     section.finish()?;
-    Ok(blocked.into_iter().collect())
+    Ok(if block_listed {
+        blocked
+    } else {
+        blocked.sparing_listed()
+    })
 }
 
 fn read_drain(top: &mut Section<'_>) -> Result<Drain, Problem> {
@@ -326,6 +333,7 @@ fn read_drain(top: &mut Section<'_>) -> Result<Drain, Problem> {
     Ok(drain)
 }
 
+/// Text such as `10s`, or a number of seconds.
 fn read_delay(entry: &Entry<'_>) -> Result<Duration, Problem> {
     let written = match entry.number() {
         Some(number) => number,

@@ -12,9 +12,7 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
-use runtime_host_manifest::{
-    AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason, Verdict,
-};
+use runtime_host_manifest::{AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task_local;
 use tokio::time::timeout;
@@ -156,20 +154,10 @@ impl CheckedTcp {
 
     fn check(&self, target: &Target<'_>, address: SocketAddr) -> Result<(), Refusal> {
         let Target { scheme, host, port } = *target;
-        let reason = match self.allowed.check(scheme, host, port) {
-            _ if self.blocked.block(address.ip()) => RefusalReason::Blocked(address.ip()),
-            Verdict::Refused => RefusalReason::NotListed,
-            Verdict::Allowed(grant) => {
-                if self
-                    .allowed
-                    .permits_address(scheme, grant, address.ip(), port)
-                {
-                    return Ok(());
-                }
-                RefusalReason::Restricted(address.ip())
-            }
-        };
-        Err(target.refusal(&self.component, reason))
+        let checked = self
+            .allowed
+            .check_address((scheme, host, port), address.ip(), &self.blocked);
+        checked.map_err(|reason| target.refusal(&self.component, reason))
     }
 }
 

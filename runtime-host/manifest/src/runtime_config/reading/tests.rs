@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::blocked_networks::Listing;
 
 fn read_text(text: &str) -> Result<RuntimeConfig, RuntimeConfigError> {
     read(text, Path::new("config.toml"), Path::new("/etc/app"))
@@ -72,7 +73,8 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
     };
     assert_eq!(config.drain, drain);
     assert!(config.never_reuses_connections);
-    assert!(config.blocked_networks.block("10.1.2.3".parse().unwrap()));
+    let private = "10.1.2.3".parse().unwrap();
+    assert!(config.blocked_networks.block(private, Listing::Literal));
     let path = Some("/etc/app/data/kv.db".into());
     let stores = [
         (
@@ -225,6 +227,18 @@ fn what_may_not_stand_in_a_runtime_config_is_told_with_the_fix() {
             "{text}\n{refusal}\nshould be\n{told}"
         );
         assert!(!refusal.contains("hunter2"), "{refusal}");
+    }
+}
+
+#[test]
+fn what_the_manifest_lists_literally_can_be_left_open() {
+    let text = "[outbound_networking]\nblock_networks = [\"private\"]\nblock_listed = ";
+    for (flag, blocked) in [("true", true), ("false", false)] {
+        let config = read_text(&format!("{text}{flag}")).unwrap();
+        let private = "10.1.2.3".parse().unwrap();
+        let networks = config.blocked_networks;
+        assert_eq!(networks.block(private, Listing::Literal), blocked);
+        assert!(networks.block(private, Listing::Wildcard));
     }
 }
 
