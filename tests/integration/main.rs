@@ -1,5 +1,6 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`], [`process`] and [`registry`] are what they start.
+//! One module per behaviour; [`app`], [`guest`], [`process`], [`recorder`] and [`registry`] are what
+//! they start.
 //! Those in [`portable`] ask any deployment.
 
 #![allow(
@@ -19,6 +20,7 @@ mod guest;
 mod keep_alive;
 mod process;
 mod promtool;
+mod recorder;
 mod registry;
 
 mod api_keys;
@@ -53,6 +55,8 @@ mod oci_errors;
 mod oci_layout;
 mod oci_push;
 mod operator;
+mod outbound_bodies;
+mod outbound_credentials;
 mod outbound_refusal;
 mod portable;
 mod private_route;
@@ -68,6 +72,7 @@ mod replicas;
 mod request_logs;
 mod restart;
 mod runtime_config;
+mod self_requests;
 mod settings;
 mod single_flight;
 mod smoke_test;

@@ -18,6 +18,8 @@ use tokio::task_local;
 use tokio::time::timeout;
 use tower_service::Service;
 
+use super::tls_failure::TlsFailure;
+
 type Connecting<S> = Pin<Box<dyn Future<Output = Result<S, ConnectFailure>> + Send>>;
 
 /// Why there is no connection.
@@ -30,12 +32,15 @@ pub(crate) enum ConnectFailure {
     #[error("the connection failed: {0}")]
     Unconnected(io::Error),
     #[error("no TLS: {0}")]
-    Untrusted(io::Error),
+    Tls(TlsFailure),
     #[error("no connection within the time given")]
     TimedOut,
     #[error("the URL names no host")]
     NoHost,
 }
+
+/// The port of `http`.
+pub(super) const USUAL_PORT: u16 = 80;
 
 task_local! {
     /// How long the request that is being sent will wait for a connection.
@@ -88,7 +93,7 @@ impl Service<Uri> for Connector {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(match error.downcast::<ConnectFailure>() {
                     Ok(failure) => *failure,
-                    Err(other) => ConnectFailure::Untrusted(io::Error::other(other)),
+                    Err(other) => ConnectFailure::Tls(TlsFailure::of(&*other)),
                 }),
             }
         })
@@ -173,7 +178,7 @@ impl<'a> Target<'a> {
     pub(super) fn of(uri: &'a Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let host = uri.host().filter(|host| !host.is_empty())?;
-        let usual = if scheme == "https" { 443 } else { 80 };
+        let usual = if scheme == "https" { 443 } else { USUAL_PORT };
         Some(Self {
             scheme,
             host,
