@@ -13,7 +13,8 @@ use crate::parameter;
 
 /// Fetches `url` and answers with its status and body, or with 502 and the error's `Debug` text.
 /// The request has the `method` (GET by default) and, if they are given, the `body`, which may be
-/// empty, so many `times`, and `length` as its content-length.
+/// empty, so many `times`, and `length` as its content-length. With `path=none` the
+/// request names no path.
 pub(crate) fn fetch(query: &str) -> Answer {
     match parameter(query, "url") {
         Some(url) => {
@@ -43,7 +44,10 @@ fn send(url: &str, query: &str) -> Result<IncomingResponse, ErrorCode> {
         "http" => Scheme::Http,
         other => Scheme::Other(other.to_owned()),
     });
-    let path = uri.path_and_query().map(http::uri::PathAndQuery::as_str);
+    let path = match parameter(query, "path").as_deref() {
+        Some("none") => None,
+        _ => uri.path_and_query().map(http::uri::PathAndQuery::as_str),
+    };
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let fields = Fields::new();
     if let Some(length) = parameter(query, "length") {

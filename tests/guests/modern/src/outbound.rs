@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::SinkExt as _;
 use http_body_util::BodyExt as _;
-use spin_sdk::http::{BoxBody, EmptyBody, FullBody, StatusCode, box_body};
+use spin_sdk::http::{BoxBody, EmptyBody, FullBody, IntoRequest as _, StatusCode, box_body};
 use spin_sdk::wasip3::http::types::ErrorCode;
 
 use crate::answer::{self, Answer};
@@ -14,7 +14,7 @@ use crate::query::Query;
 /// Fetches `url` and answers with its status and body, or with 502 and the error's `Debug` text.
 /// The request has the `method` (GET by default), the `body` (none by default) so many `times`,
 /// and if it is given, `length` as its content-length. With `ms` the body is sent letter by letter,
-/// with that much time before each.
+/// with that much time before each. With `path=none` the request names no path.
 pub(crate) async fn fetch(query: &Query) -> Answer {
     let Some(url) = query.text("url") else {
         return answer::missing("url");
@@ -34,6 +34,12 @@ async fn send(url: &str, query: &Query) -> Result<Answer, ErrorCode> {
     let request = request
         .body(body(query))
         .map_err(|error| ErrorCode::InternalError(Some(error.to_string())))?;
+    let request = request.into_request()?;
+    if query.text("path") == Some("none") {
+        request
+            .set_path_with_query(None)
+            .map_err(|()| ErrorCode::HttpRequestUriInvalid)?;
+    }
     let response = spin_sdk::http::send(request).await?;
     let status = response.status();
     let body = response.into_body().collect().await?.to_bytes();

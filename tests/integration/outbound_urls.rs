@@ -1,4 +1,5 @@
-//! The user and password of a URL reach the server in `Authorization`, and are shown nowhere else.
+//! What a server sees of the URL that a guest asks: a path in any case, and the user and password
+//! in `Authorization` and nowhere else.
 
 use crate::guest::Guests;
 use crate::recorder::Recorder;
@@ -41,5 +42,19 @@ async fn a_refusal_shows_no_password() {
         })
         .await;
         assert!(!guests.stderr_of(caller).contains("secret"));
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_path_asks_for_the_root() {
+    let recorder = Recorder::start().await;
+    let guests = Guests::with(&[&recorder.url()], |builder| builder).await;
+    for caller in ["modern", "classic"] {
+        let path = format!("/{caller}/fetch?url={}/x&path=none", recorder.url());
+        let request = guests.get(&path).await.expect_status(200).text;
+        assert!(
+            request.starts_with("GET / HTTP/1.1\r\n"),
+            "{caller}: {request}"
+        );
     }
 }
