@@ -7,6 +7,7 @@ mod every_environment;
 mod hardened;
 mod mutations;
 mod network_table;
+mod outbound_networks;
 mod own_values;
 mod policy_scan;
 mod rendering;
