@@ -172,11 +172,19 @@ pub(crate) struct TriggerName {
     pub(crate) component: Option<String>,
     /// As it is written in the manifest; None if the trigger is private.
     pub(crate) route: Option<String>,
+    /// What the component is for, if the manifest says so.
+    pub(crate) description: Option<String>,
 }
 
 impl TriggerName {
-    fn of(trigger: &HttpTrigger) -> Self {
+    fn of(trigger: &HttpTrigger, application: &Application) -> Self {
+        let component = match &trigger.target {
+            Target::Component(id) => application.components.get(id),
+            Target::StaticResponse(_) => None,
+        };
+        let description = component.map(|component| component.description.clone());
         Self {
+            description: description.filter(|text| !text.is_empty()),
             component: match &trigger.target {
                 Target::Component(id) => Some(id.to_string()),
                 Target::StaticResponse(_) => None,
@@ -239,7 +247,7 @@ impl App {
             by_id: HashMap::new(),
             routes: routes(&application.triggers),
             answerers: Vec::new(),
-            triggers: application.triggers.iter().map(TriggerName::of).collect(),
+            triggers: names(application),
         };
         for trigger in &application.triggers {
             let answerer = match &trigger.target {
@@ -274,6 +282,13 @@ impl App {
         self.components.push(Arc::new(component));
         index
     }
+}
+
+fn names(application: &Application) -> Vec<TriggerName> {
+    let triggers = application.triggers.iter();
+    triggers
+        .map(|trigger| TriggerName::of(trigger, application))
+        .collect()
 }
 
 fn routes(triggers: &[HttpTrigger]) -> RouteTable {
@@ -365,13 +380,13 @@ fn load_component(
                 component: id.to_string(),
                 error,
             })?;
-    let mut environment: Vec<_> = declared.environment.clone().into_iter().collect();
+    let mut environment = declared.environment.clone();
     environment.extend(surroundings.environment.iter().cloned());
     Ok(LoadedComponent {
         id: id.as_str().into(),
         manifest_id: id.clone(),
         pre: handler(pre).ok_or_else(|| LoadError::NoHandler(id.to_string()))?,
-        environment,
+        environment: environment.into_iter().collect(),
         clock: surroundings.clock.clone(),
         stores: GrantedStores::new(Arc::clone(&surroundings.stores), &declared.key_value_stores),
         variables: Arc::new(application.component_variables(id, values)?),

@@ -2,11 +2,16 @@
 //! is in the library.
 
 mod access;
+mod address;
 mod build;
+mod ignored_environment;
+mod limits;
 mod logging;
 mod login;
 mod pull;
 mod push;
+mod time;
+mod tls;
 mod up;
 
 use std::process::ExitCode;

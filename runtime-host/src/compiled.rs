@@ -52,6 +52,14 @@ impl CompiledCode {
         }
     }
 
+    /// Keeps nothing on disk.
+    pub(crate) fn unkept() -> Self {
+        Self {
+            folder: None,
+            known: Mutex::default(),
+        }
+    }
+
     /// The component of these Wasm bytes, compiled for `engine` now or earlier.
     pub(crate) fn component(&self, engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Component> {
         let name = file_name(engine, wasm);

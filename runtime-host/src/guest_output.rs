@@ -67,8 +67,9 @@ pub(crate) struct GuestOutput {
 }
 
 impl GuestOutput {
-    /// Starts the writer thread; files appear in `log_dir` with the first line of each stream.
-    pub(crate) fn start(log_dir: PathBuf, to_terminal: bool) -> io::Result<Self> {
+    /// Starts the writer thread; files appear in `log_dir`, if there is one, with the first line of
+    /// each stream.
+    pub(crate) fn start(log_dir: Option<PathBuf>, to_terminal: bool) -> io::Result<Self> {
         let (entries, queue) = sync_channel(QUEUED_LINES);
         let dropped = Arc::new(AtomicU64::new(0));
         let writer = Writer {
@@ -123,7 +124,7 @@ impl GuestOutput {
 }
 
 struct Writer {
-    log_dir: PathBuf,
+    log_dir: Option<PathBuf>,
     to_terminal: bool,
     /// None if the file could not be opened; said once.
     files: BTreeMap<(Arc<str>, Stream), Option<BufWriter<File>>>,
@@ -167,7 +168,9 @@ impl Writer {
                 Stream::Stderr => print_line(io::stderr().lock(), &component, text),
             };
         }
-        let log_dir = &self.log_dir;
+        let Some(log_dir) = &self.log_dir else {
+            return;
+        };
         let file = self
             .files
             .entry((component, stream))
@@ -333,7 +336,7 @@ mod tests {
 
     fn written(push: impl Fn(&GuestStream)) -> String {
         let dir = tempfile::tempdir().unwrap();
-        let output = GuestOutput::start(dir.path().to_owned(), false).unwrap();
+        let output = GuestOutput::start(Some(dir.path().to_owned()), false).unwrap();
         let stream = output.stream(&"rates".into(), Stream::Stdout);
         push(&stream);
         drop(stream);

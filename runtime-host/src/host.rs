@@ -26,6 +26,7 @@ use crate::oci;
 use crate::server::listener::{self, ListenError};
 use crate::server::threads::{DrainReport, Threads};
 use crate::settings::Limits;
+use crate::start_up_text::{PublicRoute, StartUpText};
 use crate::telemetry::endpoint::Endpoint;
 use crate::telemetry::traces::Traces;
 use crate::telemetry::{Observed, Summary};
@@ -79,6 +80,12 @@ pub enum StartError {
         /// What the system says.
         error: io::Error,
     },
+    /// The state directory is to be none.
+    #[error(
+        "an empty `--state-dir`, for stores in memory only, is not built into this host: name a \
+         folder, or leave it out"
+    )]
+    NoStateDir,
     /// Metrics cannot be served where they should be.
     #[error(
         "metrics cannot be served on {address}: {error}; choose another address with \
@@ -117,6 +124,7 @@ pub struct HostBuilder {
     state_dir: Option<PathBuf>,
     log_dir: Option<PathBuf>,
     cache_dir: Option<PathBuf>,
+    keeps_compiled_code: bool,
     quiet: bool,
     workers: Option<usize>,
     limits: Limits,
@@ -213,10 +221,18 @@ impl HostBuilder {
         self
     }
 
-    /// Where guest output is kept: `logs` in the state directory unless told.
+    /// Where guest output is kept: by default `logs` in the state directory. With an empty path it
+    /// is not kept.
     #[must_use]
     pub fn log_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.log_dir = Some(path.into());
+        self
+    }
+
+    /// Compile at each start instead of keeping compiled code.
+    #[must_use]
+    pub fn without_compiled_code(mut self) -> Self {
+        self.keeps_compiled_code = false;
         self
     }
 
@@ -341,19 +357,27 @@ impl HostBuilder {
 
         let given = self.state_dir.or(config.state_dir);
         let state_dir = given.unwrap_or_else(|| application.base_dir.join(".spin"));
+        if state_dir.as_os_str().is_empty() {
+            return Err(StartError::NoStateDir);
+        }
         fs::create_dir_all(&state_dir).map_err(|error| StartError::StateDir {
             path: state_dir.clone(),
             error,
         })?;
         let given = self.log_dir.or(config.log_dir);
         let log_dir = given.unwrap_or_else(|| state_dir.join("logs"));
+        let log_dir = Some(log_dir).filter(|folder| !folder.as_os_str().is_empty());
         let output = GuestOutput::start(log_dir, !self.quiet).map_err(StartError::Threads)?;
         let labels = labels(&application);
         let stores = stores_of(&labels, config.key_value_stores, &state_dir.join(DATABASE));
         let stores = Arc::new(Stores::open(stores)?);
 
         let surroundings = Surroundings {
-            compiled: CompiledCode::open(self.cache_dir),
+            compiled: if self.keeps_compiled_code {
+                CompiledCode::open(self.cache_dir)
+            } else {
+                CompiledCode::unkept()
+            },
             engine: engine::shared(self.limits.guests_are_bounded)?,
             stores: Arc::clone(&stores),
             output: output.clone(),
@@ -544,6 +568,7 @@ impl Host {
             state_dir: None,
             log_dir: None,
             cache_dir: None,
+            keeps_compiled_code: true,
             quiet: false,
             workers: None,
             limits: Limits::default(),
@@ -581,9 +606,24 @@ impl Host {
         }
     }
 
-    /// One line for each public route: `<component>: <url>`.
-    pub fn routes(&self) -> Vec<String> {
-        self.app.routes.listing(&self.url())
+    /// Where the application is.
+    pub fn start_up_text(&self) -> StartUpText {
+        let routes = self.app.routes.listing().map(|route| {
+            let name = self.app.triggers.get(route.trigger);
+            PublicRoute {
+                id: route.shown_as.to_owned(),
+                route: match route.prefix {
+                    "" => "/".to_owned(),
+                    prefix => prefix.to_owned(),
+                },
+                wildcard: route.is_wildcard,
+                description: name.and_then(|name| name.description.clone()),
+            }
+        });
+        StartUpText {
+            base_url: self.url(),
+            routes: routes.collect(),
+        }
     }
 
     /// The key-value stores that the components write to.

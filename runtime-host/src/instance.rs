@@ -1,6 +1,6 @@
-//! One running instance of a component: how it is made, out of what the component was granted. An instance
-//! serves many requests, several at once, and is dropped when it has served enough, has been
-//! idle, or has trapped. Which instance gets which request is `pool`'s business.
+//! One running instance of a component: how it is made, out of what the component was granted. An
+//! instance serves many requests, several at once, and is dropped when it has served enough, has
+//! been idle, or has trapped. Which instance gets which request is the business of `pool`.
 
 pub(crate) mod lifetime;
 pub(crate) mod pool;

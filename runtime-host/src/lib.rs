@@ -24,6 +24,7 @@ mod kept_files;
 mod oci;
 mod server;
 mod settings;
+mod start_up_text;
 mod telemetry;
 
 pub use app::LoadError;
@@ -40,4 +41,5 @@ pub use runtime_host_manifest::{
 pub use server::listener::ListenError;
 pub use server::threads::DrainReport;
 pub use settings::Limits;
+pub use start_up_text::{PublicRoute, StartUpText};
 pub use telemetry::Summary;

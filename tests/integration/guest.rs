@@ -46,12 +46,14 @@ component = "classic"
 [component.classic]
 source = {classic:?}
 allowed_outbound_hosts = {allowed_outbound_hosts:?}
+environment = {{ PLACE = "manifest", OTHER = "kept" }}
 
 [[trigger.http]]
 route = "/neighbour/..."
 component = "neighbour"
 [component.neighbour]
 source = {modern:?}
+environment = {{ PLACE = "manifest", OTHER = "kept" }}
 
 [[trigger.http]]
 route = {{ private = true }}

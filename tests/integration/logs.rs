@@ -46,7 +46,7 @@ async fn log_with(arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn a_log_for_machines_has_one_json_object_per_line() {
-    let log = log_with(&["--format", "json"]).await;
+    let log = log_with(&["--log-format", "json"]).await;
     let events: Vec<Value> = log
         .lines()
         .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))

@@ -1,5 +1,6 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`], [`process`] and [`registry`] are what they start.
+//! One module per behaviour; [`app`], [`guest`], [`process`], [`recorder`] and [`registry`] are what
+//! they start.
 //! Those in [`portable`] ask any deployment.
 
 #![allow(
@@ -19,6 +20,7 @@ mod guest;
 mod keep_alive;
 mod process;
 mod promtool;
+mod recorder;
 mod registry;
 
 mod api_keys;
@@ -33,6 +35,7 @@ mod compression;
 mod conditional_requests;
 mod counters;
 mod drain;
+mod environment;
 mod every_route;
 mod fallback;
 mod fault_matrix;
@@ -53,7 +56,9 @@ mod oci_errors;
 mod oci_layout;
 mod oci_push;
 mod operator;
+mod outbound_bodies;
 mod outbound_refusal;
+mod outbound_urls;
 mod portable;
 mod private_route;
 mod problems;
@@ -68,9 +73,11 @@ mod replicas;
 mod request_logs;
 mod restart;
 mod runtime_config;
+mod self_requests;
 mod settings;
 mod single_flight;
 mod smoke_test;
+mod spin_environment;
 mod start_up_errors;
 mod stream;
 mod tls;

@@ -49,18 +49,59 @@ async fn a_listed_host_is_reached() {
     }
 }
 
+/// The market by its address and by a name.
+fn addresses(market: &Market) -> [String; 2] {
+    let url = market.url();
+    [url.replace("127.0.0.1", "localhost"), url]
+}
+
+/// Whether guests of both generations reach `host`, where the manifest allows `allowed` and the
+/// runtime config has these lines of `[outbound_networking]`.
+async fn is_reached(host: &str, allowed: &str, networking: &str) -> bool {
+    let config = format!("[outbound_networking]\n{networking}\n");
+    let guests = guests_with(&config, allowed).await;
+    let mut reached = Vec::new();
+    for caller in ["modern", "classic"] {
+        let answer = guests.get(&format!("/{caller}/fetch?url={host}/")).await;
+        reached.push(answer.status != 502);
+    }
+    assert_eq!(reached[0], reached[1], "{host} by {allowed}, {networking}");
+    reached[0]
+}
+
 #[tokio::test]
-async fn a_name_that_leads_to_a_private_address_is_refused() {
-    // `localhost` may be listed by that name only; a wildcard does not open this machine.
+async fn this_machine_and_private_networks_are_reached_unless_the_operator_blocks_them() {
     let market = Market::start(Config::default()).await.unwrap();
-    let guests = Guests::with(&["http://*:*"], |builder| builder).await;
-    for host in [market.url(), market.url().replace("127.0.0.1", "localhost")] {
-        guests
-            .get(&format!("/modern/fetch?url={host}/"))
-            .await
-            .expect_status(502);
+    for host in addresses(&market) {
+        for allowed in [host.as_str(), "http://*:*"] {
+            assert!(is_reached(&host, allowed, "").await, "{host} by {allowed}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn private_networks_that_are_blocked_are_reached_in_no_way() {
+    let market = Market::start(Config::default()).await.unwrap();
+    for host in addresses(&market) {
+        for allowed in [host.as_str(), "http://*:*", "http://127.0.0.0/8:*"] {
+            for blocked in ["private", "127.0.0.0/8"] {
+                let networking = format!("block_networks = [\"{blocked}\", \"::1\"]");
+                let reached = is_reached(&host, allowed, &networking).await;
+                assert!(!reached, "{host} by {allowed}, {blocked}");
+            }
+        }
     }
     assert_eq!(market.connections(), 0);
+}
+
+#[tokio::test]
+async fn what_the_manifest_names_can_be_spared_while_wildcards_are_blocked() {
+    let market = Market::start(Config::default()).await.unwrap();
+    let networking = "block_networks = [\"private\"]\nblock_listed = false";
+    for host in addresses(&market) {
+        assert!(is_reached(&host, &host, networking).await, "{host}");
+        assert!(!is_reached(&host, "http://*:*", networking).await, "{host}");
+    }
 }
 
 /// Guests that may reach this host, with a runtime config of that text.

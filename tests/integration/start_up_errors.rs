@@ -1,10 +1,14 @@
 //! What is wrong at the start is said in one clear sentence with the fix.
 
+use crate::app::SOON;
 use crate::guest::{manifest, wasm};
 use crate::process::{Process, binary};
 use std::path::Path;
+use std::process::Stdio;
 use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
+use tokio::time::timeout;
 
 /// Runs `runtime-host up` on a manifest that can't work, and gives what it says.
 async fn refusal(manifest: &Path, arguments: &[&str]) -> String {
@@ -23,6 +27,18 @@ async fn refusal(manifest: &Path, arguments: &[&str]) -> String {
         "{said}"
     );
     said
+}
+
+/// Runs `runtime-host up` on the guests' manifest with these variables in its environment, in which
+/// it can't work, and gives what it says.
+async fn refusal_with(environment: &[(&str, &str)]) -> String {
+    let folder = TempDir::new().unwrap();
+    let manifest = manifest(folder.path(), &[]);
+    let mut command = Process::up(&manifest, &[]);
+    command.envs(environment.iter().copied());
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
 }
 
 /// The guests' manifest with one text replaced by another.
@@ -175,6 +191,120 @@ async fn a_variable_that_does_not_exist_is_named_with_the_nearest_one() {
         said.contains("greating") && said.contains("`greeting`"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn a_component_instead_of_a_manifest_is_told_with_what_to_write() {
+    let said = refusal(&wasm("guest_modern"), &[]).await;
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(
+        said.contains("guest_modern.wasm is a WebAssembly file and not a manifest")
+            && said.contains("write a spin.toml"),
+        "{said}"
+    );
+    assert!(!said.contains("UTF-8"), "{said}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_text_is_told_in_one_sentence() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("spin.toml");
+    std::fs::write(&path, [0xff, 0xfe]).unwrap();
+    let said = refusal(&path, &[]).await;
+    assert_eq!(said.matches("UTF-8").count(), 1, "{said}");
+    assert!(said.contains("name a spin.toml"), "{said}");
+}
+
+#[tokio::test]
+async fn a_cause_is_told_once() {
+    let folder = TempDir::new().unwrap();
+    let path = manifest(folder.path(), &[]);
+    let here = folder.path().to_str().unwrap();
+    // A folder is no file, and below a file there is no folder.
+    let below = path.join("stores");
+    let config = folder.path().join("runtime-config.toml");
+    let store = format!(
+        "[key_value_store.default]\ntype = \"spin\"\npath = {:?}\n",
+        below.join("kv.db")
+    );
+    std::fs::write(&config, store).unwrap();
+    for (arguments, cause) in [
+        (["--runtime-config-file", here], "(os error 21)"),
+        (["--state-dir", below.to_str().unwrap()], "(os error 20)"),
+        (
+            ["--runtime-config-file", config.to_str().unwrap()],
+            "(os error 20)",
+        ),
+    ] {
+        let said = refusal(&path, &arguments).await;
+        assert_eq!(said.matches(cause).count(), 1, "{arguments:?}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn plain_http_is_not_served_where_tls_is_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let manifest = manifest(folder.path(), &[]);
+    let arguments = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
+    for said in [
+        refusal(&manifest, &arguments).await,
+        refusal_with(&[("SPIN_TLS_CERT", "cert.pem"), ("SPIN_TLS_KEY", "key.pem")]).await,
+    ] {
+        assert!(
+            said.contains("serving TLS is not built into this host")
+                && said.contains("SPIN_TLS_CERT")
+                && said.contains("--tls-cert"),
+            "{said}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_name_of_this_machine_can_be_listened_on() {
+    let folder = TempDir::new().unwrap();
+    let mut command = Command::new(binary());
+    command
+        .args(["up", "-q", "--request-timeout", "30", "-f"])
+        .arg(manifest(folder.path(), &[]))
+        .env("SPIN_HTTP_LISTEN_ADDR", "localhost:0");
+    let host = Process::of(command).await;
+    assert!(host.url.starts_with("http://127.0.0.1:"), "{}", host.url);
+}
+
+#[tokio::test]
+async fn the_start_up_text_for_scripts_is_the_one_that_spin_prints() {
+    let folder = TempDir::new().unwrap();
+    let path = manifest(folder.path(), &[]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let described = text.replace(
+        "[component.classic]\n",
+        "[component.classic]\ndescription = \"Of WASI 0.2\"\n",
+    );
+    std::fs::write(&path, described).unwrap();
+    let mut host = Process::up(&path, &["--format", "json"])
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(host.stdout.take().unwrap()).lines();
+    let mut printed = String::new();
+    let object = async {
+        loop {
+            printed.push_str(&lines.next_line().await.unwrap().expect("another line"));
+            if let Ok(object) = serde_json::from_str::<serde_json::Value>(&printed) {
+                return object;
+            }
+        }
+    };
+    let object = timeout(SOON, object).await.expect("it is printed soon");
+    let base_url = object["base_url"].as_str().unwrap();
+    assert!(base_url.starts_with("http://127.0.0.1:"), "{object}");
+    let routes = serde_json::json!([
+        {"id": "modern", "route": "/modern", "wildcard": true},
+        {"id": "classic", "route": "/classic", "wildcard": true, "description": "Of WASI 0.2"},
+        {"id": "neighbour", "route": "/neighbour", "wildcard": true},
+    ]);
+    assert_eq!(object["routes"], routes);
 }
 
 #[tokio::test]

@@ -161,13 +161,20 @@ async fn an_upstream_that_nobody_trusted_has_certified_is_not_asked_and_told_of(
     let unknown = private.front(ADDRESS, address).await;
     // Of a trusted authority, but for another host.
     let misnamed = other.front("prices.example", address).await;
-    for (front, reason) in [(unknown, "UnknownIssuer"), (misnamed, "not valid for name")] {
+    for (front, reason, advice) in [
+        (unknown, "UnknownIssuer", "SSL_CERT_FILE"),
+        (
+            misnamed,
+            "not valid for name",
+            "a name that the certificate has",
+        ),
+    ] {
         let app = app(front, other.file()).await;
         app.get("/v1/rates/BTC/USD").await.expect_unavailable();
         let told = format!("no TLS with {front}: ");
         until("the host's log says why", async || {
             let log = app.log();
-            [&told, reason, "SSL_CERT_FILE"]
+            [&told, reason, advice]
                 .iter()
                 .all(|part| log.contains(part))
         })
@@ -188,6 +195,25 @@ async fn an_upstream_that_nobody_trusted_has_certified_is_not_asked_and_told_of(
         0,
         "no request came through"
     );
+}
+
+#[tokio::test]
+async fn a_server_without_tls_is_told_from_one_that_is_not_trusted() {
+    let (market, address) = market().await;
+    let allowed = format!("https://{address}");
+    let guests = guest::Guests::with(&[&allowed], |builder| builder).await;
+    for caller in ["modern", "classic"] {
+        let answer = guests.get(&format!("/{caller}/fetch?url={allowed}/")).await;
+        let answer = answer.expect_status(502).text;
+        assert!(answer.contains("TlsProtocolError"), "{answer}");
+        until("the log says what is there", async || {
+            let log = guests.stderr_of(caller);
+            log.contains(&format!("no TLS with {address}: ")) && log.contains("write `http://`")
+        })
+        .await;
+        assert!(!guests.stderr_of(caller).contains("SSL_CERT_FILE"));
+    }
+    assert_eq!(market.calls(Provider::CoinGecko), 0);
 }
 
 /// The guests, whose store is on a Redis with TLS.

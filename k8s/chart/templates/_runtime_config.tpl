@@ -14,6 +14,10 @@ state_dir = "/state"
 log_dir = "/nowhere"
 
 {{ end -}}
+# Upstreams are on the internet, as in the NetworkPolicy: no name may lead inside.
+[outbound_networking]
+block_networks = ["private"]
+
 [key_value_store.default]
 type = "redis"
 {{- if eq $redis.mode "builtin" }}

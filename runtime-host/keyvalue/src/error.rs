@@ -109,7 +109,6 @@ pub enum OpenError {
         /// The file of the store.
         path: PathBuf,
         /// What the system says.
-        #[source]
         reason: std::io::Error,
     },
     /// The file is something else.

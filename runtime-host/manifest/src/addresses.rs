@@ -27,6 +27,20 @@ const RESTRICTED_V4: &[Ipv4Net] = &[
     net([168, 63, 129, 16], 32),
 ];
 
+/// Metadata services of clouds that are not link-local: of Azure, Alibaba and Oracle.
+const METADATA_V4: &[Ipv4Addr] = &[
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+/// The same for IPv6: of AWS, Google and Scaleway.
+const METADATA_V6: &[Ipv6Addr] = &[
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+];
+
 const fn net(address: [u8; 4], prefix: u8) -> Ipv4Net {
     let [a, b, c, d] = address;
     Ipv4Net::new_assert(Ipv4Addr::new(a, b, c, d), prefix)
@@ -39,6 +53,19 @@ pub fn is_restricted_address(address: IpAddr) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => is_restricted_v4(v4),
         IpAddr::V6(v6) => is_restricted_v6(v6),
+    }
+}
+
+/// Whether an address leads to the services that a machine offers only to itself: link-local ones,
+/// and those from which clouds hand out a machine's own credentials (metadata services), wherever
+/// they are. An IPv6 address that stands for an IPv4 address is judged as that address.
+pub fn is_metadata_address(address: IpAddr) -> bool {
+    match judged(address) {
+        IpAddr::V4(v4) => v4.is_link_local() || METADATA_V4.contains(&v4),
+        IpAddr::V6(v6) => {
+            let [first, ..] = v6.segments();
+            first & 0xffc0 == 0xfe80 || METADATA_V6.contains(&v6)
+        }
     }
 }
 
@@ -135,6 +162,37 @@ mod tests {
             "2002:7f00:1::",
         ] {
             assert!(is_restricted_address(inside.parse().unwrap()), "{inside}");
+        }
+    }
+
+    #[test]
+    fn metadata_services_are_told_from_private_services() {
+        for metadata in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fe80::1",
+            "fd00:ec2::254",
+            "fd20:ce::254",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+        ] {
+            let address = metadata.parse().unwrap();
+            assert!(is_metadata_address(address), "{metadata}");
+            assert!(is_restricted_address(address), "{metadata}");
+        }
+        for other in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "100.64.0.1",
+            "192.168.1.1",
+            "::1",
+            "fd00::1",
+            "1.1.1.1",
+        ] {
+            assert!(!is_metadata_address(other.parse().unwrap()), "{other}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! `block_networks` of a runtime config: networks that no component reaches, whatever its
-//! manifest allows. The operator's list, as opposed to the application's.
+//! manifest allows. The operator's list, as opposed to the application's. With
+//! `block_listed = false` what the manifest lists without a wildcard is reached all the same.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -12,6 +13,16 @@ use crate::addresses::{is_restricted_address, judged};
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BlockedNetworks {
     networks: Vec<BlockedNetwork>,
+    spare_listed: bool,
+}
+
+/// How a manifest allows a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// By its name, its address or its network.
+    Literal,
+    /// Only by a wildcard.
+    Wildcard,
 }
 
 /// An entry of the list.
@@ -29,9 +40,21 @@ pub enum BlockedNetwork {
 pub struct BlockedNetworkError(String);
 
 impl BlockedNetworks {
-    /// Whether an address is blocked. An IPv6 address that stands for an IPv4 address is judged
-    /// as that address.
-    pub fn block(&self, address: IpAddr) -> bool {
+    /// The same networks, but none of them is blocked for hosts that the manifest lists literally.
+    #[must_use]
+    pub fn sparing_listed(self) -> Self {
+        Self {
+            spare_listed: true,
+            ..self
+        }
+    }
+
+    /// Whether an address is blocked for a host that the manifest lists in this way. An IPv6
+    /// address that stands for an IPv4 address is judged as that address.
+    pub fn block(&self, address: IpAddr, listing: Listing) -> bool {
+        if self.spare_listed && listing == Listing::Literal {
+            return false;
+        }
         self.networks.iter().any(|entry| match entry {
             BlockedNetwork::Private => is_restricted_address(address),
             BlockedNetwork::Network(network) => network.contains(&judged(address)),
@@ -43,6 +66,7 @@ impl FromIterator<BlockedNetwork> for BlockedNetworks {
     fn from_iter<T: IntoIterator<Item = BlockedNetwork>>(networks: T) -> Self {
         Self {
             networks: networks.into_iter().collect(),
+            spare_listed: false,
         }
     }
 }
@@ -81,10 +105,16 @@ mod tests {
             "9.1.2.3",
             "2606:4700::1",
         ] {
-            assert!(blocked.block(inside.parse().unwrap()), "{inside}");
+            assert!(
+                blocked.block(inside.parse().unwrap(), Listing::Literal),
+                "{inside}"
+            );
         }
         for outside in ["1.1.2.1", "8.8.8.9", "10.0.0.1", "2606:4701::1"] {
-            assert!(!blocked.block(outside.parse().unwrap()), "{outside}");
+            assert!(
+                !blocked.block(outside.parse().unwrap(), Listing::Wildcard),
+                "{outside}"
+            );
         }
     }
 
@@ -92,9 +122,22 @@ mod tests {
     fn private_stands_for_everything_that_is_not_public() {
         let blocked = blocked(&["private"]);
         for inside in ["127.0.0.1", "10.0.0.1", "169.254.169.254", "::1", "fd00::1"] {
-            assert!(blocked.block(inside.parse().unwrap()), "{inside}");
+            assert!(
+                blocked.block(inside.parse().unwrap(), Listing::Literal),
+                "{inside}"
+            );
         }
-        assert!(!blocked.block("1.1.1.1".parse().unwrap()));
+        assert!(!blocked.block("1.1.1.1".parse().unwrap(), Listing::Wildcard));
+    }
+
+    #[test]
+    fn what_is_listed_literally_can_be_spared() {
+        let blocked = blocked(&["private", "1.1.1.1"]).sparing_listed();
+        for address in ["10.0.0.1", "1.1.1.1"] {
+            let address = address.parse().unwrap();
+            assert!(!blocked.block(address, Listing::Literal));
+            assert!(blocked.block(address, Listing::Wildcard));
+        }
     }
 
     #[test]

@@ -21,9 +21,22 @@ pub enum ManifestError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        #[source]
         reason: std::io::Error,
     },
+    /// The file is a component, and a manifest is needed.
+    #[error(
+        "{} is a WebAssembly file and not a manifest: write a spin.toml with a component whose \
+         `source` it is, and name that with `--from`",
+        .0.display()
+    )]
+    WebAssembly(PathBuf),
+    /// The file is something else.
+    #[error(
+        "{} is not a manifest, because it is not text in UTF-8: name a spin.toml, or a folder \
+         with one, with `--from`",
+        .0.display()
+    )]
+    NotText(PathBuf),
     /// The file is not TOML. The parser's message shows the line.
     #[error("the manifest {} is not valid TOML: {message}", path.display())]
     Syntax {

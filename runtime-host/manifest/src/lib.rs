@@ -17,6 +17,7 @@ mod allowed_hosts;
 mod application;
 mod blocked_networks;
 mod dependency;
+mod duration;
 mod error;
 mod locked;
 mod names;
@@ -30,23 +31,25 @@ mod suggestion;
 mod template;
 mod variables;
 
-pub use addresses::is_restricted_address;
+pub use addresses::{is_metadata_address, is_restricted_address};
 pub use allowed_hosts::{
     AllowedHostError, AllowedHosts, Grant, Refusal, RefusalReason, Verdict, chained_component,
+    is_own_application,
 };
 pub use application::{
     Application, Build, Component, Content, Executor, FileMount, HttpTrigger, Profile, Source,
     StaticResponse, Target, TargetEnvironment, TriggerRoute, VariableDeclaration,
 };
-pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks};
+pub use blocked_networks::{BlockedNetwork, BlockedNetworkError, BlockedNetworks, Listing};
 pub use dependency::{Dependency, DependencyName, DependencySource, Inheritance};
+pub use duration::parse_duration;
 pub use error::{ManifestError, Place, Problem};
 pub use locked::{FileContent, LockError, LockedContents, UnlockError, lock, unlock};
 pub use names::{ComponentId, InvalidName, StoreLabel, VariableName};
 pub use reading::load;
 pub use redis_url::{RedisUrl, RedisUrlError};
 pub use route::{Route, RouteError};
-pub use route_table::{Match, RouteTable, RouteWarning};
+pub use route_table::{ListedRoute, Match, RouteTable, RouteWarning};
 pub use runtime_config::{
     Drain, InvalidReadinessPath, KeyValueStore, ReadinessPath, RuntimeConfig, RuntimeConfigError,
     VariablesProvider, load_runtime_config,

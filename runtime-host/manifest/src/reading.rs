@@ -37,7 +37,11 @@ pub fn load(path: &Path) -> Result<Application, ManifestError> {
             reason,
         },
     };
-    let text = fs::read_to_string(&path).map_err(unreadable)?;
+    let bytes = fs::read(&path).map_err(unreadable)?;
+    let text = String::from_utf8(bytes).map_err(|error| match error.as_bytes() {
+        [0, b'a', b's', b'm', ..] => ManifestError::WebAssembly(path.clone()),
+        _ => ManifestError::NotText(path.clone()),
+    })?;
     let manifest = std::path::absolute(&path).map_err(unreadable)?;
     read(&text, &path, manifest)
 }

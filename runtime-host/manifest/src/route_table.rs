@@ -137,26 +137,30 @@ impl RouteTable {
         })
     }
 
-    /// One line per route for the start-up text, in the order of the manifest:
-    /// `<component>: <url>`, then ` (wildcard)` if it is one. `base_url` has no slash at its end.
-    pub fn listing(&self, base_url: &str) -> Vec<String> {
-        self.in_order
-            .iter()
-            .filter_map(|rank| self.by_rank.get(*rank))
-            .map(
-                |Entry {
-                     shown_as, route, ..
-                 }| {
-                    let wildcard = if route.is_wildcard() {
-                        " (wildcard)"
-                    } else {
-                        ""
-                    };
-                    format!("{shown_as}: {base_url}{}{wildcard}", route.prefix())
-                },
-            )
-            .collect()
+    /// The routes for the start-up text, in the order of the manifest.
+    pub fn listing(&self) -> impl Iterator<Item = ListedRoute<'_>> {
+        let entries = self.in_order.iter();
+        let entries = entries.filter_map(|rank| self.by_rank.get(*rank));
+        entries.map(|entry| ListedRoute {
+            trigger: entry.trigger,
+            shown_as: &entry.shown_as,
+            prefix: entry.route.prefix(),
+            is_wildcard: entry.route.is_wildcard(),
+        })
     }
+}
+
+/// A route as the start-up text shows it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ListedRoute<'t> {
+    /// The trigger, by its index in the application.
+    pub trigger: usize,
+    /// The component that answers, or the trigger's own id if none does.
+    pub shown_as: &'t str,
+    /// The path without the wildcard and without a slash at its end; empty for the root.
+    pub prefix: &'t str,
+    /// Whether it covers what is below that path too.
+    pub is_wildcard: bool,
 }
 
 fn is_reserved(route: &Route) -> bool {
@@ -316,7 +320,7 @@ mod tests {
         let (table, warnings) = RouteTable::new(&[private]);
         assert_eq!(found(&table, "/"), None);
         assert_eq!(warnings, []);
-        assert_eq!(table.listing("http://x"), Vec::<String>::new());
+        assert_eq!(table.listing().count(), 0);
     }
 
     #[test]
@@ -365,13 +369,22 @@ mod tests {
             ("v1", "/v1/..."),
             ("id", "/u/:id"),
         ]);
+        let listed = table.listing().map(|route| {
+            let ListedRoute {
+                trigger,
+                shown_as,
+                prefix,
+                is_wildcard,
+            } = route;
+            (trigger, shown_as, prefix, is_wildcard)
+        });
         assert_eq!(
-            table.listing("http://127.0.0.1:3000"),
+            listed.collect::<Vec<_>>(),
             [
-                "site: http://127.0.0.1:3000 (wildcard)",
-                "root: http://127.0.0.1:3000",
-                "v1: http://127.0.0.1:3000/v1 (wildcard)",
-                "id: http://127.0.0.1:3000/u/:id",
+                (0, "site", "", true),
+                (1, "root", "", false),
+                (2, "v1", "/v1", true),
+                (3, "id", "/u/:id", false),
             ]
         );
     }

@@ -30,7 +30,8 @@ pub struct RuntimeConfig {
     pub variables_providers: Vec<VariablesProvider>,
     /// Where stores are kept. A relative path starts in the current folder, as it does in Spin.
     pub state_dir: Option<PathBuf>,
-    /// Where guest output is kept. A relative path starts in the current folder.
+    /// Where guest output is kept; nowhere if the path is empty. A relative path starts in the
+    /// current folder.
     pub log_dir: Option<PathBuf>,
     /// Bytes that one instance may hold.
     pub max_instance_memory: Option<u64>,
@@ -138,7 +139,6 @@ pub enum RuntimeConfigError {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        #[source]
         reason: std::io::Error,
     },
     /// The file is not TOML.

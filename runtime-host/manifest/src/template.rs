@@ -29,7 +29,7 @@ pub enum TemplateError {
     #[error("`{{{{` is not closed: write `{{{{ name }}}}`")]
     Unclosed,
     /// What stands between the braces is not the name of a variable.
-    #[error("{0}")]
+    #[error(transparent)]
     Name(#[from] InvalidName),
 }
 

@@ -1,8 +1,11 @@
 //! Requests that guests send, over `wasi:http` of either generation: to other hosts that the
 //! manifest allows, to other components in process (`http://<component>.spin.internal`), and to
-//! the application itself (`http://self.alt`).
+//! the application itself (`http://self.alt`, or a URL without a host).
 
 mod connector;
+mod credentials;
+mod request_body;
+mod tls_failure;
 mod upstream;
 
 use std::error::Error as StdError;
@@ -10,13 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use http::uri::Authority;
-use http::{HeaderName, Request, Response};
+use http::uri::{Authority, Scheme};
+use http::{HeaderName, Request, Response, Uri};
 use http_body_util::BodyExt;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use runtime_host_manifest::{BlockedNetworks, Refusal, RefusalReason, Verdict, chained_component};
-use runtime_host_wasi::OutboundHooks;
+use runtime_host_manifest::{
+    BlockedNetworks, Refusal, RefusalReason, Verdict, chained_component, is_own_application,
+};
+use runtime_host_wasi::{OWN_APPLICATION, OutboundHooks};
 use tokio::time::timeout;
 use wasmtime::component::GuestTaskId;
 use wasmtime_wasi_http::{
@@ -31,6 +36,7 @@ use crate::server::core::Core;
 use crate::telemetry::record::{self, ComponentRecord};
 use crate::telemetry::traces::Traces;
 use connector::{CONNECT_TIMEOUT, ConnectFailure, Connector, Target};
+use tls_failure::TlsFailure;
 use upstream::UpstreamBody;
 
 /// For a request that sets no times itself.
@@ -147,20 +153,17 @@ impl OutboundHttp {
         so_far.saturating_add(1)
     }
 
+    /// Where a request goes. One to the application itself is changed to say so.
     fn destination(
         &self,
-        request: &Request<WasiBody>,
+        request: &mut Request<WasiBody>,
         caller: Option<GuestTaskId>,
     ) -> Result<Destination, Error> {
-        let target = Target::of(request.uri()).ok_or(Error::HttpRequestUriInvalid)?;
-        let allowed = &self.component.allowed_hosts;
-        if allowed.check(target.scheme, target.host, target.port) == Verdict::Refused {
-            let refusal = target.refusal(&self.component.manifest_id, RefusalReason::NotListed);
-            say_refused(&self.component, &refusal);
-            return Err(Error::HttpRequestDenied);
-        }
-        let chained = chained_component(target.host).map(str::to_owned);
-        if chained.is_none() && target.host != "self.alt" {
+        let permission = self.permission(request.uri(), caller)?;
+        let own_application = matches!(permission, Permission::OwnApplication);
+        let chained = request.uri().host().and_then(chained_component);
+        let chained = chained.map(str::to_owned).filter(|_| !own_application);
+        if chained.is_none() && !own_application {
             return match &self.client {
                 Some(client) => Ok(Destination::Network(client.clone())),
                 None => Err(Error::ConfigurationError),
@@ -171,14 +174,58 @@ impl OutboundHttp {
         if chain_length > MAX_CHAIN {
             return Err(Error::LoopDetected);
         }
-        Ok(match chained {
-            None => Destination::OwnApplication(core, chain_length),
+        match chained {
             Some(id) => match core.component_named(&id) {
-                Some(index) => Destination::Component(core, index, chain_length),
-                None => return Err(Error::DestinationNotFound),
+                Some(index) => Ok(Destination::Component(core, index, chain_length)),
+                None => Err(Error::DestinationNotFound),
             },
-        })
+            None => {
+                // Whatever scheme and host the guest wrote, or its SDK for it.
+                let own = Authority::from_static(OWN_APPLICATION);
+                credentials::readdress(request, Some(Scheme::HTTP), own)?;
+                Ok(Destination::OwnApplication(core, chain_length))
+            }
+        }
     }
+
+    /// Whether a request may be sent.
+    fn permission(&self, url: &Uri, caller: Option<GuestTaskId>) -> Result<Permission, Error> {
+        let target = Target::of(url).ok_or(Error::HttpRequestUriInvalid)?;
+        let allowed = &self.component.allowed_hosts;
+        match allowed.check(target.scheme, target.host, target.port) {
+            Verdict::Allowed(_) if is_own_application(target.host) => {
+                return Ok(Permission::OwnApplication);
+            }
+            Verdict::Allowed(_) => return Ok(Permission::Host),
+            Verdict::Refused => {}
+        }
+        if allowed.lists_own_application() && self.is_where_it_was_asked(&target, caller) {
+            return Ok(Permission::OwnApplication);
+        }
+        let refusal = target.refusal(&self.component.manifest_id, RefusalReason::NotListed);
+        say_refused(&self.component, &refusal);
+        Err(Error::HttpRequestDenied)
+    }
+
+    /// Whether a request goes to the very host for which the component is answering. JavaScript's
+    /// `fetch("/path")` comes like that: it completes the path with the URL of the request.
+    fn is_where_it_was_asked(&self, target: &Target<'_>, caller: Option<GuestTaskId>) -> bool {
+        let Some(asked) = self.watch.asked_host(caller) else {
+            return false;
+        };
+        let port = asked.port_u16().unwrap_or(connector::USUAL_PORT);
+        target.scheme == Scheme::HTTP.as_str()
+            && target.port == port
+            && target.host.eq_ignore_ascii_case(asked.host())
+    }
+}
+
+/// What lets a request through.
+enum Permission {
+    /// Its host is allowed.
+    Host,
+    /// It is for the application itself.
+    OwnApplication,
 }
 
 /// Tells the component's author, and whoever runs the host, which line is missing.
@@ -193,12 +240,10 @@ fn say_refused(component: &LoadedComponent, refusal: &Refusal) {
 }
 
 /// Tells the same people why there is no TLS: the guest learns only that there is none.
-fn say_untrusted(component: &LoadedComponent, asked: Option<&Authority>, reason: &std::io::Error) {
+fn say_no_tls(component: &LoadedComponent, asked: Option<&Authority>, failure: &TlsFailure) {
     let text = format!(
-        "no TLS with {}: {reason}; if an authority of your own has signed its certificate, add \
-         that authority's to the file that {} names",
+        "no TLS with {}: {failure}",
         asked.map_or("an unnamed host", Authority::as_str),
-        runtime_host_trust::FILE_VARIABLE,
     );
     tracing::warn!("{text}");
     component.output.say(&component.id, Stream::Stderr, text);
@@ -236,6 +281,7 @@ async fn over_network(
     times: Times,
 ) -> Result<Response<WasiBody>, Error> {
     let asked = request.uri().authority().cloned();
+    let request = request_body::with_length(request).await?;
     let sent = CONNECT_TIMEOUT.scope(times.connect, client.request(request));
     let response = match timeout(times.connect + times.first_byte, sent).await {
         Err(_) => return Err(Error::ConnectionReadTimeout),
@@ -243,8 +289,8 @@ async fn over_network(
         Ok(Err(error)) => {
             match connect_failure(&error) {
                 Some(ConnectFailure::Refused(refusal)) => say_refused(component, refusal),
-                Some(ConnectFailure::Untrusted(reason)) => {
-                    say_untrusted(component, asked.as_ref(), reason);
+                Some(ConnectFailure::Tls(failure)) => {
+                    say_no_tls(component, asked.as_ref(), failure);
                 }
                 _ => {}
             }
@@ -326,7 +372,8 @@ impl WasiHttpHooks for OutboundHttp {
     ) -> Box<dyn Future<Output = Sent> + Send> {
         let times = Times::of(options);
         let caller = self.caller.take();
-        let destination = self.destination(&request, caller);
+        let destination = credentials::take_out_of_url(&mut request)
+            .and_then(|()| self.destination(&mut request, caller));
         let waiting = Waiting::begin(&self.waiting);
         let component = Arc::clone(&self.component);
         let span = self.traces.as_ref().map(|traces| {

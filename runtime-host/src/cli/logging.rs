@@ -12,7 +12,7 @@ const DEFAULT_FILTER: &str = "warn,runtime_host=info";
 
 /// How log lines look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Format {
+pub(super) enum LogFormat {
     /// For people.
     Plain,
     /// One JSON object per line.
@@ -20,7 +20,7 @@ pub(super) enum Format {
 }
 
 /// Starts logging. What has been logged is written when the guard is dropped.
-pub(super) fn start(format: Format) -> WorkerGuard {
+pub(super) fn start(format: LogFormat) -> WorkerGuard {
     let (writer, guard) = non_blocking(io::stderr());
     let filter =
         EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(DEFAULT_FILTER));
@@ -28,11 +28,11 @@ pub(super) fn start(format: Format) -> WorkerGuard {
         .with_env_filter(filter)
         .with_writer(writer);
     let set = match format {
-        Format::Plain => subscriber
+        LogFormat::Plain => subscriber
             .with_ansi(io::stderr().is_terminal())
             .with_target(false)
             .try_init(),
-        Format::Json => subscriber.json().flatten_event(true).try_init(),
+        LogFormat::Json => subscriber.json().flatten_event(true).try_init(),
     };
     if let Err(error) = set {
         eprintln!("the log goes elsewhere: {error}");

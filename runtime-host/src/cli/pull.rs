@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::access::{AccessArgs, wait};
-use super::logging::{self, Format};
+use super::logging::{self, LogFormat};
 use crate::oci::{self, Reference};
 
 /// Arguments of `pull`.
@@ -27,7 +27,7 @@ pub(super) struct Pull {
 
 impl Pull {
     pub(super) fn run(&self) -> Result<()> {
-        let _log = logging::start(Format::Plain);
+        let _log = logging::start(LogFormat::Plain);
         let reference: Reference = self.reference.parse()?;
         let access = self.access.access(self.cache_dir.clone());
         let pulled = wait(async { Ok(oci::pull(&reference, &access).await?) })?;

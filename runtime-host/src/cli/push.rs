@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::access::{AccessArgs, wait};
 use super::build::build;
-use super::logging::{self, Format};
+use super::logging::{self, LogFormat};
 use crate::oci::{self, Reference};
 
 /// Arguments of `push`.
@@ -42,7 +42,7 @@ pub(super) struct Push {
 
 impl Push {
     pub(super) fn run(&self) -> Result<()> {
-        let _log = logging::start(Format::Plain);
+        let _log = logging::start(LogFormat::Plain);
         let reference: Reference = self.reference.parse()?;
         if self.build {
             build(&self.from, &[])?;

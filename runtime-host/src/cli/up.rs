@@ -8,22 +8,24 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use bytesize::ByteSize;
-use clap::Args;
+use clap::builder::{BoolishValueParser, OsStringValueParser, TypedValueParser};
+use clap::{Args, ValueEnum};
 use runtime_host_manifest::{ReadinessPath, VariableOverride};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::access::AccessArgs;
+use super::address::listen_address;
 use super::build::build;
-use super::logging::{self, Format};
+use super::ignored_environment;
+use super::limits::{LimitArgs, bytes};
+use super::logging::{self, LogFormat};
+use super::time::{delay, time};
+use super::tls::TlsArgs;
+use crate::Host;
 use crate::oci::{self, Reference};
-use crate::{Host, Limits};
 
 /// How long Ctrl-C waits for what has begun: somebody sits in front of it.
 const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
-
-/// No time on the command line may be longer.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Arguments of `up`.
 #[derive(Debug, Args)]
@@ -53,7 +55,7 @@ pub(super) struct Up {
     component_ids: Vec<String>,
 
     /// Build the components first.
-    #[arg(long)]
+    #[arg(long, env = "SPIN_ALWAYS_BUILD", value_parser = BoolishValueParser::new())]
     build: bool,
 
     /// Where to listen; port 0 takes any free one.
@@ -61,16 +63,25 @@ pub(super) struct Up {
         long,
         value_name = "ADDRESS",
         env = "SPIN_HTTP_LISTEN_ADDR",
-        default_value = "127.0.0.1:3000"
+        default_value = "127.0.0.1:3000",
+        value_parser = listen_address
     )]
     listen: SocketAddr,
+
+    #[command(flatten)]
+    tls: TlsArgs,
 
     /// Take the next free port if the one to listen on is taken.
     #[arg(long)]
     find_free_port: bool,
 
     /// Where to serve metrics for Prometheus, apart from the application. [default: nowhere]
-    #[arg(long, value_name = "ADDRESS", env = "RUNTIME_HOST_METRICS_LISTEN")]
+    #[arg(
+        long,
+        value_name = "ADDRESS",
+        env = "RUNTIME_HOST_METRICS_LISTEN",
+        value_parser = listen_address
+    )]
     metrics_listen: Option<SocketAddr>,
 
     /// A runtime-config.toml: which stores stand behind labels, where variables come from.
@@ -89,8 +100,23 @@ pub(super) struct Up {
     #[command(flatten)]
     access: AccessArgs,
 
-    /// Where the output of components is kept. [default: logs in the state directory]
-    #[arg(short = 'L', long, value_name = "PATH")]
+    /// Compile at each start instead of keeping compiled code.
+    #[arg(
+        long,
+        env = "DISABLE_WASMTIME_CACHE",
+        value_parser = BoolishValueParser::new()
+    )]
+    disable_cache: bool,
+
+    /// Where the output of components is kept; nowhere if it is empty. [default: logs in the state
+    /// directory]
+    #[arg(
+        short = 'L',
+        long,
+        value_name = "PATH",
+        env = "SPIN_LOG_DIR",
+        value_parser = OsStringValueParser::new().map(PathBuf::from)
+    )]
     log_dir: Option<PathBuf>,
 
     /// Don't repeat the output of components here.
@@ -133,83 +159,36 @@ pub(super) struct Up {
     #[arg(long, value_name = "COUNT")]
     workers: Option<NonZeroUsize>,
 
-    /// How the host's own log looks.
+    /// How the text at the start looks that says where the application is.
     #[arg(long, value_enum, default_value = "plain")]
     format: Format,
+
+    /// How the host's own log looks.
+    #[arg(
+        long,
+        value_enum,
+        env = "RUNTIME_HOST_LOG_FORMAT",
+        default_value = "plain"
+    )]
+    log_format: LogFormat,
 }
 
-/// The limits, with the defaults of [`Limits`].
-#[derive(Debug, Args)]
-struct LimitArgs {
-    /// Memory that one instance of a component may hold, such as 64MiB. [default: 128MiB]
-    #[arg(long, value_name = "SIZE", env = "SPIN_MAX_INSTANCE_MEMORY")]
-    max_instance_memory: Option<ByteSize>,
-
-    /// Requests that one instance serves before it is replaced. [default: 10000]
-    #[arg(long, value_name = "COUNT")]
-    max_instance_reuse_count: Option<NonZeroUsize>,
-
-    /// Requests that one instance serves at the same time. [default: 16]
-    #[arg(long, value_name = "COUNT")]
-    max_instance_concurrent_reuse_count: Option<NonZeroUsize>,
-
-    /// How long an instance without work is kept. [default: 1s]
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    idle_instance_timeout: Option<Duration>,
-
-    /// How long a component may take to answer; then the answer is 504. [default: 30s]
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    request_timeout: Option<Duration>,
-
-    /// Requests in flight on one thread; more are answered 503. [default: 1024]
-    #[arg(long, value_name = "COUNT")]
-    max_concurrent_requests: Option<NonZeroUsize>,
-
-    /// The longest body of a request; longer ones are answered 413. [default: 10MiB]
-    #[arg(long, value_name = "SIZE")]
-    max_request_body: Option<ByteSize>,
-
-    /// No timeout, no memory cap, no interruption of guests: to measure what these cost, never
-    /// to serve with.
-    #[arg(long, hide_short_help = true)]
-    no_limits: bool,
-}
-
-impl LimitArgs {
-    fn limits(&self) -> Limits {
-        let default = Limits::default();
-        let count = |given: Option<NonZeroUsize>, default| given.map_or(default, NonZeroUsize::get);
-        Limits {
-            request_timeout: self.request_timeout.unwrap_or(default.request_timeout),
-            max_instance_memory: self
-                .max_instance_memory
-                .map_or(default.max_instance_memory, bytes),
-            max_instance_reuse_count: count(
-                self.max_instance_reuse_count,
-                default.max_instance_reuse_count,
-            ),
-            max_instance_concurrent_reuse_count: count(
-                self.max_instance_concurrent_reuse_count,
-                default.max_instance_concurrent_reuse_count,
-            ),
-            idle_instance_timeout: self
-                .idle_instance_timeout
-                .unwrap_or(default.idle_instance_timeout),
-            max_concurrent_requests: count(
-                self.max_concurrent_requests,
-                default.max_concurrent_requests,
-            ),
-            max_request_body: self
-                .max_request_body
-                .map_or(default.max_request_body, |size| size.as_u64()),
-            guests_are_bounded: !self.no_limits,
-        }
-    }
+/// How the text at the start looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Plain,
+    /// A JSON object with `base_url` and `routes`.
+    Json,
 }
 
 impl Up {
     pub(super) fn run(&self, give_back_memory: fn()) -> Result<()> {
-        let _log = logging::start(self.format);
+        let _log = logging::start(self.log_format);
+        self.tls.refuse()?;
+        for warning in ignored_environment::warnings(|name| std::env::var(name).ok()) {
+            tracing::warn!("{warning}");
+        }
         let from = Origin::of(&self.from)?;
         match &from {
             Origin::Manifest(path) if self.build => build(path, &self.only_components())?,
@@ -237,7 +216,7 @@ impl Up {
     async fn serve(&self, from: Origin, give_back_memory: fn()) -> Result<()> {
         let host = self.start(from).await?;
         let mut signals = Signals::new().context("signals cannot be received")?;
-        announce(&host);
+        self.announce(&host)?;
         if let Some(address) = host.metrics_address() {
             tracing::info!("metrics are on http://{address}/metrics");
         }
@@ -248,6 +227,21 @@ impl Up {
             _ = signals.next() => tracing::warn!("stopped at once by a second signal"),
         }
         tracing::info!("{}", host.summary());
+        Ok(())
+    }
+
+    /// Says where the application is.
+    fn announce(&self, host: &Host) -> Result<()> {
+        let text = host.start_up_text();
+        let text = match self.format {
+            Format::Plain => text.plain(),
+            Format::Json => text.json()?,
+        };
+        let mut stdout = io::stdout().lock();
+        // Its reader may have gone.
+        let _closed = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
         Ok(())
     }
 
@@ -320,6 +314,9 @@ impl Up {
         if let Some(path) = &self.cache_dir {
             builder = builder.cache_dir(path);
         }
+        if self.disable_cache {
+            builder = builder.without_compiled_code();
+        }
         if let Some(path) = &self.log_dir {
             builder = builder.log_dir(path);
         }
@@ -346,21 +343,6 @@ impl Origin {
         }
         Ok(Self::Manifest(path.to_owned()))
     }
-}
-
-/// Says where the application is, in the form that `spin up` uses, so that scripts find it.
-fn announce(host: &Host) {
-    let mut text = format!("\nServing {}\nAvailable Routes:\n", host.url());
-    for route in host.routes() {
-        text.push_str("  ");
-        text.push_str(&route);
-        text.push('\n');
-    }
-    let mut stdout = io::stdout().lock();
-    // Nobody has to read it.
-    let _closed = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
 }
 
 /// Why the process is to end.
@@ -390,10 +372,6 @@ impl Signals {
     }
 }
 
-fn bytes(size: ByteSize) -> usize {
-    usize::try_from(size.as_u64()).unwrap_or(usize::MAX)
-}
-
 pub(super) fn pair(argument: &str) -> Result<(String, String), String> {
     match argument.split_once('=') {
         Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
@@ -401,27 +379,10 @@ pub(super) fn pair(argument: &str) -> Result<(String, String), String> {
     }
 }
 
-fn time(argument: &str) -> Result<Duration, String> {
-    let time = delay(argument)?;
-    if time.is_zero() {
-        return Err("it has to be longer than nothing".to_owned());
-    }
-    Ok(time)
-}
-
-/// A time that may be nothing.
-fn delay(argument: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(argument)
-        .map_err(|error| format!("{error}; write it as 500ms, 30s or 2m"))?;
-    if time > LONGEST {
-        return Err("it may be a day at most".to_owned());
-    }
-    Ok(time)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Limits;
     use clap::Parser;
 
     #[derive(Debug, Parser)]
@@ -503,6 +464,41 @@ mod tests {
         let limits = up.limits.limits();
         assert_eq!(limits.max_instance_memory, 64 << 20);
         assert_eq!(limits.request_timeout, Duration::from_millis(500));
+    }
+
+    #[test]
+    fn times_without_a_unit_are_in_seconds() {
+        let up = Command::parse_from([
+            "up",
+            "--request-timeout",
+            "30",
+            "--idle-instance-timeout",
+            "5",
+            "--drain-delay",
+            "7",
+            "--drain-timeout",
+            "9",
+        ])
+        .up;
+        let limits = up.limits.limits();
+        assert_eq!(limits.request_timeout, Duration::from_secs(30));
+        assert_eq!(limits.idle_instance_timeout, Duration::from_secs(5));
+        assert_eq!(up.drain_delay, Some(Duration::from_secs(7)));
+        assert_eq!(up.drain_timeout, Duration::from_secs(9));
+    }
+
+    #[test]
+    fn names_that_lead_here_are_addresses() {
+        let arguments = [
+            "up",
+            "--listen",
+            "localhost:0",
+            "--metrics-listen",
+            "localhost:9",
+        ];
+        let up = Command::parse_from(arguments).up;
+        assert_eq!(up.listen, "127.0.0.1:0".parse().unwrap());
+        assert_eq!(up.metrics_listen, Some("127.0.0.1:9".parse().unwrap()));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use http::uri::Authority;
 use tokio::time::Sleep;
 use wasmtime::component::GuestTaskId;
 
@@ -28,9 +29,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(3600);
 /// A guest that computes keeps new requests out of its instance.
 const COMPUTING_AFTER_ANSWERS: Duration = Duration::from_secs(1);
 
-/// How many traced requests of an instance are remembered: a few times as many as it serves at
-/// once.
-const MAX_TRACED: usize = 64;
+/// How many requests of an instance are remembered, after their answers too: a few times as many
+/// as it serves at once.
+const MAX_REMEMBERED: usize = 64;
 
 /// Times that bound an instance's life.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +66,8 @@ struct Requests {
     /// The last requests that are traced, the newest at the end. They stay when they are answered:
     /// guests make calls for them afterwards.
     traced: VecDeque<(GuestTaskId, SpanContext)>,
+    /// For which host the last requests were, likewise, where that is remembered.
+    asked_hosts: VecDeque<(GuestTaskId, Authority)>,
 }
 
 /// What led to a request.
@@ -74,6 +77,8 @@ pub(crate) struct Lineage {
     pub(crate) chain_length: u8,
     /// What its own calls are traced under.
     pub(crate) span: Option<SpanContext>,
+    /// For which host it is; only for components that may ask their own application.
+    pub(crate) asked_host: Option<Authority>,
 }
 
 #[derive(Debug)]
@@ -117,10 +122,13 @@ impl Watch {
 
     /// The span of the request of this task; without a task, of the last request.
     pub(crate) fn span(&self, task: Option<GuestTaskId>) -> Option<SpanContext> {
-        let requests = self.requests();
-        let mut newest_first = requests.traced.iter().rev();
-        let span = newest_first.find(|(traced, _)| task.is_none_or(|task| task == *traced));
-        span.map(|(_, span)| Arc::clone(span))
+        remembered(&self.requests().traced, task)
+    }
+
+    /// For which host the request of this task is, if that is remembered; without a task, the last
+    /// request.
+    pub(crate) fn asked_host(&self, task: Option<GuestTaskId>) -> Option<Authority> {
+        remembered(&self.requests().asked_hosts, task)
     }
 
     fn requests(&self) -> MutexGuard<'_, Requests> {
@@ -142,6 +150,22 @@ impl Watch {
             requests.pop_first();
         }
     }
+}
+
+fn remembered<T: Clone>(
+    requests: &VecDeque<(GuestTaskId, T)>,
+    task: Option<GuestTaskId>,
+) -> Option<T> {
+    let mut newest_first = requests.iter().rev();
+    let found = newest_first.find(|(asked, _)| task.is_none_or(|task| task == *asked));
+    found.map(|(_, value)| value.clone())
+}
+
+fn remember<T>(requests: &mut VecDeque<(GuestTaskId, T)>, task: GuestTaskId, value: T) {
+    if requests.len() == MAX_REMEMBERED {
+        requests.pop_front();
+    }
+    requests.push_back((task, value));
 }
 
 impl Requests {
@@ -173,13 +197,16 @@ impl RequestDeadline {
         lineage: Lineage,
         deadline: Instant,
     ) -> Self {
-        let Lineage { chain_length, span } = lineage;
+        let Lineage {
+            chain_length,
+            span,
+            asked_host,
+        } = lineage;
         if let Some(span) = span {
-            let mut requests = watch.requests();
-            if requests.traced.len() == MAX_TRACED {
-                requests.traced.pop_front();
-            }
-            requests.traced.push_back((task, span));
+            remember(&mut watch.requests().traced, task, span);
+        }
+        if let Some(host) = asked_host {
+            remember(&mut watch.requests().asked_hosts, task, host);
         }
         let chained = chain_length > 0;
         if chained {

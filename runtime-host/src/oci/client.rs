@@ -352,6 +352,7 @@ fn explain_connection(registry: String, error: &(dyn Error + 'static)) -> OciErr
             rustls::Error::InvalidCertificate(reason) => OciError::Untrusted {
                 registry,
                 reason: reason_of(reason),
+                fix: fix_of(reason),
             },
             rustls::Error::InvalidMessage(_) => OciError::NoTls(registry),
             other => OciError::Broken {
@@ -380,6 +381,18 @@ fn reason_of(error: &rustls::CertificateError) -> String {
             "it is for another name".to_owned()
         }
         other => other.to_string(),
+    }
+}
+
+fn fix_of(error: &rustls::CertificateError) -> &'static str {
+    use rustls::CertificateError as E;
+    match error {
+        E::Expired | E::ExpiredContext { .. } => "have the registry renew it",
+        E::NotValidYet | E::NotValidYetContext { .. } => "correct the clock of this machine",
+        E::NotValidForName | E::NotValidForNameContext { .. } => {
+            "write the reference with a name that the certificate has"
+        }
+        _ => "name the file with the CA that signed it with `--ca-file`, or in SSL_CERT_FILE",
     }
 }
 
@@ -412,4 +425,24 @@ fn name_of(code: &OciErrorCode) -> String {
 fn shown(message: &str) -> String {
     let line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     line.chars().take(SHOWN_CHARACTERS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::CertificateError;
+
+    #[test]
+    fn only_an_unknown_authority_hints_at_authorities() {
+        for (reason, hints) in [
+            (CertificateError::UnknownIssuer, true),
+            (CertificateError::Expired, false),
+            (CertificateError::NotValidYet, false),
+            (CertificateError::NotValidForName, false),
+        ] {
+            let error = rustls::Error::InvalidCertificate(reason);
+            let told = explain_connection("registry.example".to_owned(), &error).to_string();
+            assert_eq!(told.contains("SSL_CERT_FILE"), hints, "{told}");
+        }
+    }
 }

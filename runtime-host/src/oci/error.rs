@@ -84,15 +84,14 @@ pub enum OciError {
         repository: String,
     },
     /// The registry's certificate is not trusted.
-    #[error(
-        "the certificate of {registry} is not trusted ({reason}): name the file with the CA that \
-         signed it with `--ca-file`, or in SSL_CERT_FILE"
-    )]
+    #[error("the certificate of {registry} is not trusted ({reason}): {fix}")]
     Untrusted {
         /// The registry.
         registry: String,
         /// Why not.
         reason: String,
+        /// What to do about it.
+        fix: &'static str,
     },
     /// The registry has no TLS.
     #[error(

@@ -108,7 +108,7 @@ static_response = { body = "hello" }
             engine: crate::engine::shared(true).unwrap(),
             compiled: CompiledCode::open(None),
             stores: Arc::new(Stores::temporary([]).unwrap()),
-            output: GuestOutput::start(folder.path().to_owned(), false).unwrap(),
+            output: GuestOutput::start(Some(folder.path().to_owned()), false).unwrap(),
             clock: GuestClock(Arc::new(SystemClock)),
             outbound: OutboundSettings::default(),
             environment: Vec::new(),

@@ -8,7 +8,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
+use http::uri::Authority;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -279,6 +280,7 @@ impl Core {
         let lineage = Lineage {
             chain_length: 0,
             span: asked.span(),
+            asked_host: self.asked_host(component, request.uri()),
         };
         let answered = match self
             .call(
@@ -370,6 +372,13 @@ impl Core {
         }
     }
 
+    /// For which host a request is, where the component's own requests can be for it too.
+    fn asked_host(&self, component: usize, url: &Uri) -> Option<Authority> {
+        let component = self.app.components.get(component)?;
+        let remembers = component.allowed_hosts.lists_own_application();
+        remembers.then(|| url.authority().cloned()).flatten()
+    }
+
     fn failed(&self, component: usize) -> Problem {
         Problem::ComponentFailed(self.name(component).to_owned())
     }
@@ -435,6 +444,7 @@ impl Core {
         let lineage = Lineage {
             chain_length,
             span: span.as_ref().map(|span| Arc::clone(span.context())),
+            asked_host: self.asked_host(component, &head.uri),
         };
         let request = Request::from_parts(head, body);
         let answered = self

@@ -355,6 +355,7 @@ impl Outcome {
             | OutboundError::ConnectionWriteTimeout
             | OutboundError::HttpResponseTimeout => Self::Timeout,
             OutboundError::HttpRequestDenied
+            | OutboundError::DestinationIpProhibited
             | OutboundError::ConnectionLimitReached
             | OutboundError::LoopDetected => Self::Refused,
             _ => Self::Error,

@@ -44,11 +44,11 @@ pub(crate) enum TracesError {
     )]
     Protocol { name: &'static str, value: String },
     #[error("{0}: correct the variables OTEL_EXPORTER_OTLP_…")]
-    Exporter(#[from] opentelemetry_otlp::ExporterBuildError),
+    Exporter(opentelemetry_otlp::ExporterBuildError),
     #[error("TLS cannot be set up: {0}")]
-    Tls(#[from] rustls::Error),
+    Tls(rustls::Error),
     #[error("the thread that sends them does not start: {0}")]
-    Thread(#[from] std::io::Error),
+    Thread(std::io::Error),
 }
 
 /// What makes spans and sends them, from threads of its own.
@@ -104,13 +104,15 @@ impl Traces {
             .worker_threads(1)
             .thread_name("traces")
             .enable_all()
-            .build()?;
-        let collector = Collector::new(runtime.handle().clone())?;
+            .build()
+            .map_err(TracesError::Thread)?;
+        let collector = Collector::new(runtime.handle().clone()).map_err(TracesError::Tls)?;
         let exporter = SpanExporter::builder()
             .with_http()
             .with_protocol(Protocol::HttpBinary)
             .with_http_client(collector)
-            .build()?;
+            .build()
+            .map_err(TracesError::Exporter)?;
         // Batches, the sampler and limits are read from OTEL_BSP_… and OTEL_TRACES_… in there.
         let provider = SdkTracerProvider::builder()
             .with_resource(resource(name, version))

@@ -9,10 +9,12 @@ mod http_fields;
 mod linking;
 mod memory_cap;
 mod parts;
+mod sending;
 mod state;
 
 pub use http_fields::is_content_length;
 pub use linking::add_to_linker;
 pub use memory_cap::MemoryCap;
 pub use parts::Parts;
+pub use sending::OWN_APPLICATION;
 pub use state::{InstanceState, MAX_HEADERS, OutboundHooks};

@@ -10,6 +10,7 @@ mod lookups;
 mod metadata;
 mod mutations;
 mod network_table;
+mod outbound_networks;
 mod own_values;
 mod policies;
 mod policy_scan;

@@ -39,11 +39,18 @@ pub(super) type Driver = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ConnectFailure {
     #[error("no connection: {0}")]
-    Unconnected(#[from] io::Error),
+    Unconnected(io::Error),
     #[error("{0}")]
     Refused(redis::RedisError),
     #[error("no answer within {} ms", PATIENCE.as_millis())]
     TimedOut,
+}
+
+// Not by `#[from]`, which would make it the cause as well as a part of the text.
+impl From<io::Error> for ConnectFailure {
+    fn from(error: io::Error) -> Self {
+        Self::Unconnected(error)
+    }
 }
 
 impl Entrance {

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use ipnet::IpNet;
 use url::Host;
 
-use super::Grant;
+use super::{Grant, is_own_application};
 use crate::names::ComponentId;
 use crate::variables::VariableError;
 
@@ -78,7 +78,7 @@ pub enum AllowedHostError {
     #[error(
         "`{entry}` in allowed_outbound_hosts has an invalid host: write a name, `*` for any, \
          `*.example.com` for all names under one, an address such as `127.0.0.1` or `[::1]`, a \
-         network such as `10.0.0.0/8`, or `self`"
+         network such as `10.0.0.0/8`, or `self` for the application itself"
     )]
     Host {
         /// The entry as written.
@@ -142,13 +142,7 @@ impl HostPattern {
                 .strip_suffix(suffix.as_str())
                 .is_some_and(|below| below.ends_with('.'))
                 .then_some(Grant::Wildcard),
-            (Self::Name(own), Host::Domain(name)) => {
-                (own == name).then_some(if name == "localhost" {
-                    Grant::Localhost
-                } else {
-                    Grant::Name
-                })
-            }
+            (Self::Name(own), Host::Domain(name)) => (own == name).then_some(Grant::Name),
             (Self::Network(net), Host::Ipv4(address)) => net
                 .contains(&IpAddr::V4(*address))
                 .then_some(Grant::Address),
@@ -192,6 +186,13 @@ impl FromStr for AllowedHost {
     fn from_str(written: &str) -> Result<Self, AllowedHostError> {
         let entry = written.trim();
         let owned = || written.to_owned();
+        if is_own_application(entry) {
+            return Ok(Self {
+                scheme: None,
+                host: HostPattern::OwnApplication,
+                ports: Ports::Any,
+            });
+        }
         let Some((scheme, rest)) = entry.split_once("://") else {
             let fix = match entry {
                 "" | "*" | ":" | "?" | "insecure:allow-all" => "*://*:*".to_owned(),
@@ -271,7 +272,7 @@ fn split_port(rest: &str) -> (&str, Option<&str>) {
 fn parse_pattern(host: &str) -> Option<HostPattern> {
     match host {
         "*" => return Some(HostPattern::Any),
-        "self" | "self.alt" => return Some(HostPattern::OwnApplication),
+        own if is_own_application(own) => return Some(HostPattern::OwnApplication),
         _ => {}
     }
     if let Some(network) = parse_network(host) {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::entry::usual_port;
+use super::is_own_application;
 use crate::names::ComponentId;
 
 /// A request that is not sent, told with the line of the manifest that would allow it.
@@ -26,7 +27,8 @@ pub struct Refusal {
 pub enum RefusalReason {
     /// The host is not on the list.
     NotListed,
-    /// The host leads inside, to this address, which is not on the list by address.
+    /// The host leads to this address of a service that a machine offers only to itself, and the
+    /// list does not have it by address.
     Restricted(IpAddr),
     /// The host leads to this address, which the runtime config blocks.
     Blocked(IpAddr),
@@ -55,13 +57,11 @@ impl fmt::Display for Refusal {
         };
         write!(f, "component `{component}` may not reach {}", entry(bare))?;
         let needed = match reason {
-            RefusalReason::NotListed if matches!(bare, "self" | "self.alt") => {
-                format!("{scheme}://self")
-            }
+            RefusalReason::NotListed if is_own_application(bare) => "http://self".to_owned(),
             RefusalReason::NotListed => entry(bare),
             RefusalReason::Restricted(address) => {
                 let needed = entry(&address.to_canonical().to_string());
-                f.write_str(", because it leads to an address that is not public")?;
+                f.write_str(", because it leads to a link-local or metadata address")?;
                 needed
             }
             RefusalReason::Blocked(address) => {

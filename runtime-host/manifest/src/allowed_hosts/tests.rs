@@ -21,7 +21,7 @@ fn error(entry: &str) -> String {
 
 #[test]
 fn an_entry_allows_what_it_names() {
-    use Grant::{Address, Localhost, Name, OwnApplication, Wildcard};
+    use Grant::{Address, Name, OwnApplication, Wildcard};
     for (entry, scheme, host, port, grant) in [
         (
             "https://example.com",
@@ -187,13 +187,7 @@ fn an_entry_allows_what_it_names() {
             80,
             Some(Address),
         ),
-        (
-            "http://localhost:*",
-            "http",
-            "localhost",
-            3000,
-            Some(Localhost),
-        ),
+        ("http://localhost:*", "http", "localhost", 3000, Some(Name)),
         ("http://localhost:*", "http", "127.0.0.1", 3000, None),
         ("http://self", "http", "self.alt", 80, Some(OwnApplication)),
         (
@@ -203,7 +197,18 @@ fn an_entry_allows_what_it_names() {
             3000,
             Some(OwnApplication),
         ),
-        ("http://self", "https", "self", 80, None),
+        (
+            "http://self",
+            "https",
+            "self.alt",
+            443,
+            Some(OwnApplication),
+        ),
+        ("self", "http", "self.alt", 80, Some(OwnApplication)),
+        ("self.alt", "https", "self", 443, Some(OwnApplication)),
+        ("*://*:*", "http", "self.alt", 80, Some(OwnApplication)),
+        ("redis://self", "http", "self.alt", 80, None),
+        ("http://self", "http", "itself", 80, None),
         (
             "http://rates.spin.internal",
             "http",
@@ -243,7 +248,7 @@ fn nothing_is_allowed_by_default() {
         Verdict::Refused
     );
     assert_eq!(
-        AllowedHosts::default().check_own_application("http"),
+        AllowedHosts::default().check_own_application(),
         Verdict::Refused
     );
 }
@@ -253,7 +258,7 @@ fn the_most_exact_entry_is_the_reason() {
     let hosts = hosts(&["*://*:*", "http://localhost:*", "http://10.0.0.0/8:*"]);
     assert_eq!(
         hosts.check("http", "localhost", 80),
-        Verdict::Allowed(Grant::Localhost)
+        Verdict::Allowed(Grant::Name)
     );
     assert_eq!(
         hosts.check("http", "10.0.0.1", 80),
@@ -265,64 +270,115 @@ fn the_most_exact_entry_is_the_reason() {
     );
 }
 
+/// What keeps an address from being connected, to which the host of an entry leads.
+fn check_address(
+    entries: &[&str],
+    (scheme, host, port): (&str, &str, u16),
+    address: &str,
+    blocked: &BlockedNetworks,
+) -> Option<RefusalReason> {
+    let address = address.parse().unwrap();
+    let checked = hosts(entries).check_address((scheme, host, port), address, blocked);
+    checked.err()
+}
+
+fn blocked(networks: &[&str]) -> BlockedNetworks {
+    let networks = networks.iter().map(|network| network.parse().unwrap());
+    networks.collect::<BlockedNetworks>()
+}
+
+/// What may be reached of a public address, a private one, this machine's own, and one of a
+/// metadata service.
+fn reach(entry: &str, host: &str, blocked: &BlockedNetworks) -> [bool; 4] {
+    ["1.1.1.1", "10.0.0.1", "127.0.0.1", "169.254.169.254"]
+        .map(|address| check_address(&[entry], ("http", host, 80), address, blocked).is_none())
+}
+
 #[test]
-fn an_address_that_leads_inside_has_to_be_allowed_by_address() {
-    for (entry, host, address, permitted) in [
-        // A public address may be reached however it was found.
-        ("http://example.com", "example.com", "1.1.1.1", true),
-        ("http://*", "example.com", "1.1.1.1", true),
-        // A name that was made to point inside.
-        ("http://example.com", "example.com", "127.0.0.1", false),
-        (
-            "http://example.com",
-            "example.com",
-            "169.254.169.254",
-            false,
-        ),
-        (
-            "http://example.com",
-            "example.com",
-            "::ffff:10.0.0.1",
-            false,
-        ),
-        ("http://*.example.com", "a.example.com", "10.0.0.1", false),
-        ("http://*", "example.com", "10.0.0.1", false),
-        ("http://*", "127.0.0.1", "127.0.0.1", false),
-        ("http://*", "localhost", "127.0.0.1", false),
-        // Allowed on purpose.
-        ("http://127.0.0.1", "127.0.0.1", "127.0.0.1", true),
-        ("http://localhost", "localhost", "127.0.0.1", true),
-        ("http://localhost", "localhost", "::1", true),
-        ("http://localhost", "localhost", "10.0.0.1", false),
-        ("http://127.0.0.0/8", "127.0.0.9", "127.0.0.9", true),
-        (
-            "http://169.254.169.254",
-            "169.254.169.254",
-            "169.254.169.254",
-            true,
-        ),
+fn what_a_host_may_lead_to_depends_on_how_it_is_listed_and_on_what_the_operator_blocks() {
+    let open = BlockedNetworks::default();
+    let strict = blocked(&["private"]);
+    let sparing = blocked(&["private"]).sparing_listed();
+    for (entry, host) in [
+        ("http://*", "a.example.com"),
+        ("http://*.example.com", "a.example.com"),
     ] {
-        let hosts = hosts(&[entry]);
-        let Verdict::Allowed(grant) = hosts.check("http", host, 80) else {
-            panic!("{entry} should allow {host}");
-        };
-        let address = address.parse().unwrap();
-        assert_eq!(
-            hosts.permits_address("http", grant, address, 80),
-            permitted,
-            "{entry}: {host} at {address}"
+        assert_eq!(reach(entry, host, &open), [true, true, true, false]);
+        assert_eq!(reach(entry, host, &strict), [true, false, false, false]);
+        assert_eq!(reach(entry, host, &sparing), [true, false, false, false]);
+    }
+    for name in ["simulator", "localhost", "a.example.com"] {
+        let entry = format!("http://{name}");
+        assert_eq!(reach(&entry, name, &open), [true, true, true, false]);
+        assert_eq!(reach(&entry, name, &strict), [true, false, false, false]);
+        assert_eq!(reach(&entry, name, &sparing), [true, true, true, false]);
+    }
+}
+
+#[test]
+fn an_address_that_is_listed_itself_is_reached_unless_it_is_blocked() {
+    let open = BlockedNetworks::default();
+    let strict = blocked(&["private"]);
+    let sparing = blocked(&["private"]).sparing_listed();
+    for (entry, address) in [
+        ("http://127.0.0.1", "127.0.0.1"),
+        ("http://127.0.0.0/8", "127.0.0.9"),
+        ("http://10.0.0.0/8", "::ffff:10.0.0.1"),
+        ("http://169.254.169.254", "169.254.169.254"),
+    ] {
+        let check = |blocked| check_address(&[entry], ("http", address, 80), address, blocked);
+        assert_eq!(check(&open), None, "{entry}");
+        assert_eq!(check(&sparing), None, "{entry}");
+        assert!(
+            matches!(check(&strict), Some(RefusalReason::Blocked(_))),
+            "{entry}"
         );
     }
 }
 
 #[test]
-fn a_name_may_lead_inside_if_the_network_is_allowed_too() {
-    let hosts = hosts(&["http://db.example.com:8080", "http://10.0.0.0/8:8080"]);
-    let inside: IpAddr = "10.1.2.3".parse().unwrap();
-    assert!(hosts.permits_address("http", Grant::Name, inside, 8080));
-    assert!(!hosts.permits_address("http", Grant::Name, inside, 80));
-    assert!(!hosts.permits_address("https", Grant::Name, inside, 8080));
-    assert!(!hosts.permits_address("http", Grant::Name, "192.168.0.1".parse().unwrap(), 8080));
+fn a_metadata_service_in_whatever_clothes_is_reached_by_address_only() {
+    let open = BlockedNetworks::default();
+    for address in [
+        "169.254.169.254",
+        "::ffff:169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "fe80::1",
+        "fd00:ec2::254",
+    ] {
+        for (entry, host) in [
+            ("http://example.com", "example.com"),
+            ("http://*", "example.com"),
+        ] {
+            let reason = check_address(&[entry], ("http", host, 80), address, &open);
+            assert_eq!(
+                reason,
+                Some(RefusalReason::Restricted(address.parse().unwrap())),
+                "{entry} at {address}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wildcard_may_lead_to_a_network_that_is_listed_too() {
+    let spared = blocked(&["private"]).sparing_listed();
+    let entries = ["http://*.example.com:8080", "http://10.0.0.0/8:8080"];
+    let check = |scheme, address, port| {
+        check_address(&entries, (scheme, "db.example.com", port), address, &spared)
+    };
+    assert_eq!(check("http", "10.1.2.3", 8080), None);
+    assert_eq!(
+        check("http", "10.1.2.3", 80),
+        Some(RefusalReason::NotListed)
+    );
+    assert_eq!(
+        check("https", "10.1.2.3", 8080),
+        Some(RefusalReason::NotListed)
+    );
+    let other = "192.168.0.1";
+    let reason = Some(RefusalReason::Blocked(other.parse().unwrap()));
+    assert_eq!(check("http", other, 8080), reason);
 }
 
 #[test]
@@ -416,10 +472,10 @@ fn a_refusal_says_which_line_to_add() {
             "https",
             "db.example.com",
             443,
-            RefusalReason::Restricted("fd00::1".parse().unwrap())
+            RefusalReason::Restricted("fe80::1".parse().unwrap())
         ),
-        "component `rates` may not reach https://db.example.com, because it leads to an address \
-         that is not public: add \"https://[fd00::1]\" to allowed_outbound_hosts of \
+        "component `rates` may not reach https://db.example.com, because it leads to a link-local \
+         or metadata address: add \"https://[fe80::1]\" to allowed_outbound_hosts of \
          [component.rates] in spin.toml"
     );
     assert!(
@@ -503,6 +559,7 @@ proptest! {
         prop_assert!(grant_of(&entries, &name).is_some());
         entries.push(entry_of(RefusalReason::Restricted(address)));
         let hosts = AllowedHosts::parse(&entries).unwrap();
-        prop_assert!(hosts.permits_address("http", Grant::Name, address, port));
+        let open = BlockedNetworks::default();
+        prop_assert_eq!(hosts.check_address(("http", &name, port), address, &open), Ok(()));
     }
 }

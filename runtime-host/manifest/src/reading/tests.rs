@@ -556,7 +556,7 @@ fn a_manifest_is_found_by_its_file_or_its_folder() {
         assert_eq!(application.base_dir, folder.path());
     }
     fs::write(&file, [0xff, 0xfe]).unwrap();
-    assert!(matches!(load(&file), Err(ManifestError::Unreadable { .. })));
+    assert!(matches!(load(&file), Err(ManifestError::NotText(_))));
 }
 
 /// Lines from which manifests can be made, most of them valid on their own.

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::{Drain, KeyValueStore, RuntimeConfig, RuntimeConfigError, VariablesProvider};
 use crate::blocked_networks::{BlockedNetwork, BlockedNetworks};
+use crate::duration::parse_duration;
 use crate::error::Problem;
 use crate::names::{StoreLabel, VariableName};
 use crate::redis_url::RedisUrl;
@@ -82,8 +83,8 @@ fn read_config(mut top: Section<'_>, folder: &Path) -> Result<RuntimeConfig, Pro
             .map(|store| read_store(store, folder))
             .collect::<Result<_, _>>()?,
         variables_providers: read_providers(&mut top)?,
-        state_dir: read_folder(&mut top, "state_dir", "stores in memory only")?,
-        log_dir: read_folder(&mut top, "log_dir", "running without logs")?,
+        state_dir: read_state_dir(&mut top)?,
+        log_dir: read_log_dir(&mut top)?,
         max_instance_memory: read_max_memory(&mut top)?,
         never_reuses_connections: read_outbound_http(&mut top)?,
         blocked_networks: read_outbound_networking(&mut top)?,
@@ -247,22 +248,25 @@ fn read_values(section: &mut Section<'_>) -> Result<BTreeMap<String, String>, Pr
         .collect()
 }
 
-fn read_folder(
-    top: &mut Section<'_>,
-    key: &'static str,
-    without: &str,
-) -> Result<Option<PathBuf>, Problem> {
-    let Some(entry) = top.get(key) else {
+fn read_state_dir(top: &mut Section<'_>) -> Result<Option<PathBuf>, Problem> {
+    let Some(entry) = top.get("state_dir") else {
         return Ok(None);
     };
     match entry.text()? {
         "" => Err(not_built_in(
             &entry,
-            format!("an empty `{key}`, for {without},"),
+            "an empty `state_dir`, for stores in memory only,".to_owned(),
             "name a folder, or remove the key",
         )),
         path => Ok(Some(path.into())),
     }
+}
+
+fn read_log_dir(top: &mut Section<'_>) -> Result<Option<PathBuf>, Problem> {
+    let entry = top.get("log_dir");
+    entry
+        .map(|entry| entry.text().map(PathBuf::from))
+        .transpose()
 }
 
 fn read_max_memory(top: &mut Section<'_>) -> Result<Option<u64>, Problem> {
@@ -300,11 +304,18 @@ fn read_outbound_networking(top: &mut Section<'_>) -> Result<BlockedNetworks, Pr
     };
     let mut section = entry.section()?;
     let blocked = section.parsed_items("block_networks", Entry::parse::<BlockedNetwork>)?;
+    let blocked: BlockedNetworks = blocked.into_iter().collect();
+    let block_listed = section.get("block_listed");
+    let block_listed = block_listed.map_or(Ok(true), |entry| entry.flag())?;
     for key in ["max_socket_connections", "max_total_connections"] {
         refuse_limit(&mut section, key)?;
     }
     section.finish()?;
-    Ok(blocked.into_iter().collect())
+    Ok(if block_listed {
+        blocked
+    } else {
+        blocked.sparing_listed()
+    })
 }
 
 fn read_drain(top: &mut Section<'_>) -> Result<Drain, Problem> {
@@ -322,10 +333,13 @@ fn read_drain(top: &mut Section<'_>) -> Result<Drain, Problem> {
     Ok(drain)
 }
 
+/// Text such as `10s`, or a number of seconds.
 fn read_delay(entry: &Entry<'_>) -> Result<Duration, Problem> {
-    let delay = humantime::parse_duration(entry.text()?);
-    let delay =
-        delay.map_err(|error| entry.invalid(format!("{error}; write it as 500ms or 10s")))?;
+    let written = match entry.number() {
+        Some(number) => number,
+        None => entry.text()?,
+    };
+    let delay = parse_duration(written).map_err(|reason| entry.invalid(reason))?;
     if delay > LONGEST_DELAY {
         return Err(entry.invalid("it may be a day at most"));
     }

@@ -12,13 +12,13 @@ use std::time::Duration;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::rt::TokioIo;
-use runtime_host_manifest::{
-    AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason, Verdict,
-};
+use runtime_host_manifest::{AllowedHosts, BlockedNetworks, ComponentId, Refusal, RefusalReason};
 use tokio::net::{TcpStream, lookup_host};
 use tokio::task_local;
 use tokio::time::timeout;
 use tower_service::Service;
+
+use super::tls_failure::TlsFailure;
 
 type Connecting<S> = Pin<Box<dyn Future<Output = Result<S, ConnectFailure>> + Send>>;
 
@@ -32,12 +32,15 @@ pub(crate) enum ConnectFailure {
     #[error("the connection failed: {0}")]
     Unconnected(io::Error),
     #[error("no TLS: {0}")]
-    Untrusted(io::Error),
+    Tls(TlsFailure),
     #[error("no connection within the time given")]
     TimedOut,
     #[error("the URL names no host")]
     NoHost,
 }
+
+/// The port of `http`.
+pub(super) const USUAL_PORT: u16 = 80;
 
 task_local! {
     /// How long the request that is being sent will wait for a connection.
@@ -90,7 +93,7 @@ impl Service<Uri> for Connector {
                 Ok(Ok(stream)) => Ok(stream),
                 Ok(Err(error)) => Err(match error.downcast::<ConnectFailure>() {
                     Ok(failure) => *failure,
-                    Err(other) => ConnectFailure::Untrusted(io::Error::other(other)),
+                    Err(other) => ConnectFailure::Tls(TlsFailure::of(&*other)),
                 }),
             }
         })
@@ -156,20 +159,10 @@ impl CheckedTcp {
 
     fn check(&self, target: &Target<'_>, address: SocketAddr) -> Result<(), Refusal> {
         let Target { scheme, host, port } = *target;
-        let reason = match self.allowed.check(scheme, host, port) {
-            _ if self.blocked.block(address.ip()) => RefusalReason::Blocked(address.ip()),
-            Verdict::Refused => RefusalReason::NotListed,
-            Verdict::Allowed(grant) => {
-                if self
-                    .allowed
-                    .permits_address(scheme, grant, address.ip(), port)
-                {
-                    return Ok(());
-                }
-                RefusalReason::Restricted(address.ip())
-            }
-        };
-        Err(target.refusal(&self.component, reason))
+        let checked = self
+            .allowed
+            .check_address((scheme, host, port), address.ip(), &self.blocked);
+        checked.map_err(|reason| target.refusal(&self.component, reason))
     }
 }
 
@@ -185,7 +178,7 @@ impl<'a> Target<'a> {
     pub(super) fn of(uri: &'a Uri) -> Option<Self> {
         let scheme = uri.scheme_str()?;
         let host = uri.host().filter(|host| !host.is_empty())?;
-        let usual = if scheme == "https" { 443 } else { 80 };
+        let usual = if scheme == "https" { 443 } else { USUAL_PORT };
         Some(Self {
             scheme,
             host,

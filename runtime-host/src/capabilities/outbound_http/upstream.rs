@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use rustls::Error as TlsError;
+use runtime_host_manifest::RefusalReason;
 use tokio::time::{Instant, Sleep, sleep};
 use wasmtime_wasi_http::Error;
 
@@ -86,7 +86,11 @@ pub(super) fn of_client(error: &hyper_util::client::legacy::Error) -> Error {
 
 fn of_connecting(failure: &ConnectFailure) -> Error {
     match failure {
-        ConnectFailure::Refused(_) => Error::HttpRequestDenied,
+        ConnectFailure::Refused(refusal) => match refusal.reason {
+            // As in Spin.
+            RefusalReason::Blocked(_) => Error::DestinationIpProhibited,
+            RefusalReason::NotListed | RefusalReason::Restricted(_) => Error::HttpRequestDenied,
+        },
         ConnectFailure::Unresolved { error, .. } => Error::DnsError {
             rcode: Some(error.to_string()),
             info_code: None,
@@ -98,26 +102,9 @@ fn of_connecting(failure: &ConnectFailure) -> Error {
             }
             _ => Error::ConnectionTerminated,
         },
-        ConnectFailure::Untrusted(error) => match tls_cause(error) {
-            Some(TlsError::InvalidCertificate(_)) => Error::TlsCertificateError,
-            _ => Error::TlsProtocolError,
-        },
+        ConnectFailure::Tls(failure) => failure.for_guest(),
         ConnectFailure::TimedOut => Error::ConnectionTimeout,
         ConnectFailure::NoHost => Error::HttpRequestUriInvalid,
-    }
-}
-
-fn tls_cause(error: &std::io::Error) -> Option<&TlsError> {
-    let mut cause: &(dyn StdError + 'static) = error.get_ref()?;
-    loop {
-        if let Some(error) = cause.downcast_ref::<TlsError>() {
-            return Some(error);
-        }
-        if let Some(nested) = cause.downcast_ref::<std::io::Error>() {
-            cause = nested.get_ref()?;
-        } else {
-            cause = cause.source()?;
-        }
     }
 }
 

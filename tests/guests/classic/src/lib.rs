@@ -40,10 +40,8 @@ fn route(request: IncomingRequest) -> Answer {
             Answer::text(asked.to_string())
         }
         "loop" => spin(),
-        "fetch" => match parameter(query, "url") {
-            Some(url) => outbound::fetch(&url),
-            None => Answer::with_status(400, "the query needs `url`"),
-        },
+        "environment" => environment(),
+        "fetch" => outbound::fetch(query),
         unknown => Answer::with_status(404, format!("this guest has no route `{unknown}`")),
     }
 }
@@ -81,6 +79,12 @@ fn name(method: Method) -> String {
         Method::Patch => "PATCH".to_owned(),
         Method::Other(name) => name,
     }
+}
+
+/// The environment: a line of `NAME=value` for each variable, in the order of the host.
+fn environment() -> Answer {
+    let variables = std::env::vars().map(|(name, value)| format!("{name}={value}\n"));
+    Answer::text(variables.collect::<String>())
 }
 
 /// Never gives the processor back.

@@ -64,6 +64,12 @@ pub(crate) fn now() -> Answer {
     answer::json(format!(r#"{{"p2":{p2},"p3":{p3}}}"#))
 }
 
+/// The environment: a line of `NAME=value` for each variable, in the order of the host.
+pub(crate) fn environment() -> Answer {
+    let variables = std::env::vars().map(|(name, value)| format!("{name}={value}\n"));
+    answer::text(variables.collect::<String>())
+}
+
 /// Writes `text` to standard output and to standard error.
 pub(crate) fn log(query: &Query) -> Answer {
     let text = query.text("text").unwrap_or("logged");

@@ -34,6 +34,7 @@ async fn route(request: Request) -> Result<Answer, ErrorCode> {
         "count" => instance::count(),
         "sleep" => instance::sleep(&query).await,
         "after" => instance::after(&query),
+        "environment" => instance::environment(),
         "now" => instance::now(),
         "log" => instance::log(&query),
         "variable" => instance::variable(&query).await,

@@ -4,6 +4,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::blocked_networks::Listing;
 
 fn read_text(text: &str) -> Result<RuntimeConfig, RuntimeConfigError> {
     read(text, Path::new("config.toml"), Path::new("/etc/app"))
@@ -72,7 +73,8 @@ fn everything_that_may_stand_in_a_runtime_config_is_read() {
     };
     assert_eq!(config.drain, drain);
     assert!(config.never_reuses_connections);
-    assert!(config.blocked_networks.block("10.1.2.3".parse().unwrap()));
+    let private = "10.1.2.3".parse().unwrap();
+    assert!(config.blocked_networks.block(private, Listing::Literal));
     let path = Some("/etc/app/data/kv.db".into());
     let stores = [
         (
@@ -229,6 +231,18 @@ fn what_may_not_stand_in_a_runtime_config_is_told_with_the_fix() {
 }
 
 #[test]
+fn what_the_manifest_lists_literally_can_be_left_open() {
+    let text = "[outbound_networking]\nblock_networks = [\"private\"]\nblock_listed = ";
+    for (flag, blocked) in [("true", true), ("false", false)] {
+        let config = read_text(&format!("{text}{flag}")).unwrap();
+        let private = "10.1.2.3".parse().unwrap();
+        let networks = config.blocked_networks;
+        assert_eq!(networks.block(private, Listing::Literal), blocked);
+        assert!(networks.block(private, Listing::Wildcard));
+    }
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_told_by_its_line_without_showing_it() {
     let told = refusal("\n\n[key_value_store.default]\nurl = \"redis://:hunter2@a");
     assert!(
@@ -282,9 +296,10 @@ proptest! {
 #[test]
 fn a_host_leaves_in_a_way_that_can_be_meant() {
     for (text, expected) in [
-        ("[drain]\ndelay = \"soon\"", "write it as 500ms or 10s"),
+        ("[drain]\ndelay = \"soon\"", "write it as 500ms, 30s or 2m"),
         ("[drain]\ndelay = \"2d\"", "a day at most"),
-        ("[drain]\ndelay = 10", "text in quotes"),
+        ("[drain]\ndelay = -10", "write it as 500ms, 30s or 2m"),
+        ("[drain]\ndelay = true", "text in quotes"),
         ("[drain]\nreadiness_path = \"ready\"", "such as `/ready`"),
         (
             "[drain]\nreadiness_path = \"/ready?now\"",
@@ -296,4 +311,8 @@ fn a_host_leaves_in_a_way_that_can_be_meant() {
         assert!(refusal.contains(expected), "{text}: {refusal}");
     }
     assert_eq!(read_text("[drain]").unwrap().drain, Drain::default());
+    for text in ["10", "\"10\"", "\"10s\"", "\"10000ms\""] {
+        let config = read_text(&format!("[drain]\ndelay = {text}")).unwrap();
+        assert_eq!(config.drain.delay, Some(Duration::from_secs(10)), "{text}");
+    }
 }
