@@ -1,5 +1,5 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`], [`process`] and [`registry`] are what they start.
+//! One module per behaviour; [`app`], [`guest`], [`process`], [`registry`] and [`wire`] are what they start.
 //! Those in [`portable`] ask any deployment.
 
 #![allow(
@@ -20,6 +20,7 @@ mod keep_alive;
 mod process;
 mod promtool;
 mod registry;
+mod wire;
 
 mod api_keys;
 mod believing;
@@ -30,6 +31,7 @@ mod cache_states;
 mod cold_start;
 mod compression;
 mod conditional_requests;
+mod connection_limit;
 mod counters;
 mod drain;
 mod every_route;
@@ -64,11 +66,14 @@ mod redis_outage;
 mod redis_replicas;
 mod redis_store;
 mod replicas;
+mod request_heads;
 mod request_logs;
+mod response_heads;
 mod restart;
 mod runtime_config;
 mod settings;
 mod single_flight;
+mod slow_clients;
 mod smoke_test;
 mod start_up_errors;
 mod stream;

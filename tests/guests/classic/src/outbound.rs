@@ -4,7 +4,7 @@ use std::io::Read as _;
 
 use http::Uri;
 use wasi::http::outgoing_handler;
-use wasi::http::types::{ErrorCode, Fields, IncomingResponse, OutgoingRequest, Scheme};
+use wasi::http::types::{ErrorCode, Fields, IncomingResponse, Method, OutgoingRequest, Scheme};
 
 use crate::answer::Answer;
 
@@ -14,7 +14,7 @@ pub(crate) fn fetch(url: &str) -> Answer {
 }
 
 fn get(url: &str) -> Result<Answer, ErrorCode> {
-    let response = send(url)?;
+    let response = send(&Method::Get, url)?;
     let body = response
         .consume()
         .map_err(|()| ErrorCode::HttpProtocolError)?;
@@ -26,8 +26,8 @@ fn get(url: &str) -> Result<Answer, ErrorCode> {
     Ok(Answer::with_status(response.status(), bytes))
 }
 
-/// Sends a GET and waits for the head of the answer.
-fn send(url: &str) -> Result<IncomingResponse, ErrorCode> {
+/// Sends a request without a body and waits for the head of the answer.
+pub(crate) fn send(method: &Method, url: &str) -> Result<IncomingResponse, ErrorCode> {
     let invalid = || ErrorCode::HttpRequestUriInvalid;
     let uri: Uri = url.parse().map_err(|_| invalid())?;
     let scheme = match uri.scheme_str() {
@@ -39,6 +39,7 @@ fn send(url: &str) -> Result<IncomingResponse, ErrorCode> {
     let path = uri.path_and_query().map(http::uri::PathAndQuery::as_str);
     let authority = uri.authority().map(http::uri::Authority::as_str);
     let request = OutgoingRequest::new(Fields::new());
+    request.set_method(method).map_err(|()| invalid())?;
     request.set_scheme(Some(&scheme)).map_err(|()| invalid())?;
     request.set_authority(authority).map_err(|()| invalid())?;
     request.set_path_with_query(path).map_err(|()| invalid())?;
