@@ -15,7 +15,7 @@ const TICK: Duration = Duration::from_millis(5);
 /// How many instances may be alive at once in the process. Beyond it, requests are answered 503.
 ///
 /// Each has a stack in reserve, and each stack takes a system call when the pool is made.
-const MAX_INSTANCES: u32 = 1024;
+pub(crate) const MAX_INSTANCES: u32 = 1024;
 
 /// The most that one linear memory can address: 4 GiB, all that a 32-bit guest can name. The
 /// real limit is the memory cap of each instance.

@@ -603,6 +603,7 @@ impl Host {
             cores: self.server.cores().to_vec(),
             stores: Arc::clone(&self.stores),
             departure: Arc::clone(self.server.departure()),
+            connections: Arc::clone(self.server.connections()),
         }
     }
 

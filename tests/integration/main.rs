@@ -1,6 +1,6 @@
 //! The real components in the real host over real HTTP, with the market simulator as upstream.
-//! One module per behaviour; [`app`], [`guest`], [`process`], [`recorder`] and [`registry`] are what
-//! they start.
+//! One module per behaviour; [`app`], [`guest`], [`process`], [`recorder`], [`registry`] and [`wire`]
+//! are what they start.
 //! Those in [`portable`] ask any deployment.
 
 #![allow(
@@ -22,6 +22,7 @@ mod process;
 mod promtool;
 mod recorder;
 mod registry;
+mod wire;
 
 mod api_keys;
 mod believing;
@@ -33,6 +34,7 @@ mod cold_start;
 mod compiled_once;
 mod compression;
 mod conditional_requests;
+mod connection_limit;
 mod counters;
 mod drain;
 mod environment;
@@ -70,12 +72,15 @@ mod redis_outage;
 mod redis_replicas;
 mod redis_store;
 mod replicas;
+mod request_heads;
 mod request_logs;
+mod response_heads;
 mod restart;
 mod runtime_config;
 mod self_requests;
 mod settings;
 mod single_flight;
+mod slow_clients;
 mod smoke_test;
 mod spin_environment;
 mod start_up_errors;

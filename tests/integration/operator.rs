@@ -1,7 +1,7 @@
 //! What the Spin operator gives to a container of ours: exactly its arguments, and every variable
 //! that it may set.
 
-use crate::app::client;
+use crate::app::{client, until};
 use crate::guest::manifest;
 use crate::process::{Process, binary};
 use std::path::Path;
@@ -56,8 +56,11 @@ async fn its_arguments_and_its_environment_are_understood() {
     assert_eq!(text(&host, "/neighbour/hello").await.0, 404);
     assert_eq!(text(&host, "/modern/allocate").await.0, 500);
     let log = folder.path().join(".spin/logs/modern_stderr.txt");
-    let said = std::fs::read_to_string(log).unwrap();
-    assert!(said.contains("its memory limit of 32 MiB"), "{said}");
+    until("the log names the limit", async || {
+        let said = std::fs::read_to_string(&log).unwrap_or_default();
+        said.contains("its memory limit of 32 MiB")
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -28,9 +28,24 @@ pub(super) struct LimitArgs {
     #[arg(long, value_name = "TIME", value_parser = time)]
     idle_instance_timeout: Option<Duration>,
 
-    /// How long a component may take to answer; then the answer is 504. [default: 30s]
+    /// How long a component may take to begin its answer; then the answer is 504. [default: 30s]
     #[arg(long, value_name = "TIME", value_parser = time)]
     request_timeout: Option<Duration>,
+
+    /// How long a client may send nothing of a request's body that is waited for; then the answer
+    /// is 408. [default: 30s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    request_body_timeout: Option<Duration>,
+
+    /// How long an answer's body may stand still, because nothing is written to it or nothing is
+    /// taken of it; then its connection is cut. [default: 60s]
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    response_body_timeout: Option<Duration>,
+
+    /// Connections of clients that may be open; for one more, the one that has been idle for
+    /// longest is closed. [default: what the process' limit of open files leaves room for]
+    #[arg(long, value_name = "COUNT")]
+    max_connections: Option<NonZeroUsize>,
 
     /// Requests in flight on one thread; more are answered 503. [default: 1024]
     #[arg(long, value_name = "COUNT")]
@@ -53,6 +68,13 @@ impl LimitArgs {
         let count = |given: Option<NonZeroUsize>, default| given.map_or(default, NonZeroUsize::get);
         Limits {
             request_timeout: self.request_timeout.unwrap_or(default.request_timeout),
+            request_body_timeout: self
+                .request_body_timeout
+                .unwrap_or(default.request_body_timeout),
+            response_body_timeout: self
+                .response_body_timeout
+                .unwrap_or(default.response_body_timeout),
+            max_connections: self.max_connections.map(NonZeroUsize::get),
             max_instance_memory: self
                 .max_instance_memory
                 .map_or(default.max_instance_memory, bytes),

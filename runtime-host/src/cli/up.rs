@@ -23,6 +23,7 @@ use super::time::{delay, time};
 use super::tls::TlsArgs;
 use crate::Host;
 use crate::oci::{self, Reference};
+use crate::server::admission::raise_open_files;
 
 /// How long Ctrl-C waits for what has begun: somebody sits in front of it.
 const INTERRUPT_DRAIN: Duration = Duration::from_secs(2);
@@ -195,6 +196,7 @@ impl Up {
             // What is in a registry has been built.
             Origin::Manifest(_) | Origin::Registry(_) => {}
         }
+        raise_open_files();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()

@@ -19,8 +19,11 @@ use futures::channel::oneshot;
 use futures::task::AtomicWaker;
 use http::Request;
 use tokio::time::sleep;
+use wasmtime::Trap;
 use wasmtime_wasi_http::WasiBody;
-use wasmtime_wasi_http::handler::Response;
+use wasmtime_wasi_http::handler::{ExpirationError, ProxyPre, Response};
+use wasmtime_wasi_http::p2::bindings::http::types as p2;
+use wasmtime_wasi_http::p3::bindings::http::types as p3;
 
 use crate::app::LoadedComponent;
 use crate::capabilities::outbound_http::{self, HttpClient};
@@ -48,17 +51,36 @@ pub(crate) enum Failure {
     #[error("the component cannot be instantiated: {0:#}")]
     Unstarted(Arc<wasmtime::Error>),
     /// The component's initialisation takes as long as a request may take.
-    #[error("the component did not start in time")]
+    #[error("it did not start in time")]
     StartTimeout,
     /// The response did not come in time.
-    #[error("the component did not answer in time")]
+    #[error("its response did not come in time")]
     Expired,
     /// The instance ended, by a trap in this request or in another, or by force.
-    #[error("the instance ended")]
-    InstanceEnded,
+    #[error("its instance ended before it had a response{}", because(.0))]
+    InstanceEnded(Option<String>),
     /// The guest gave an error in place of a response, or trapped in this very request.
-    #[error("{0:#}")]
+    #[error("{}", of_guest(.0))]
     Guest(wasmtime::Error),
+}
+
+fn because(why: &Option<String>) -> String {
+    why.as_ref().map_or(String::new(), |why| format!(": {why}"))
+}
+
+/// A guest's own error in one line: what it says in place of a response, or why it trapped.
+fn of_guest(error: &wasmtime::Error) -> String {
+    if let Some(trap) = error.downcast_ref::<Trap>() {
+        return trap.to_string();
+    }
+    if let Some(code) = error.downcast_ref::<p3::ErrorCode>() {
+        return format!("it gave the error {code:?} in place of a response");
+    }
+    if let Some(code) = error.downcast_ref::<p2::ErrorCode>() {
+        return format!("it gave the error {code:?} in place of a response");
+    }
+    let text = format!("{error:#}");
+    text.lines().next().unwrap_or_default().to_owned()
 }
 
 /// A request that waits for an instance.
@@ -139,7 +161,8 @@ impl Pool {
         permit: Option<Arc<Permit>>,
     ) -> Result<(Response, Arc<OnceLock<Arc<Watch>>>), Failure> {
         let (answer, response) = oneshot::channel();
-        let served_by = Arc::new(OnceLock::new());
+        let served_by: Arc<OnceLock<Arc<Watch>>> = Arc::default();
+        let upload = lineage.upload.clone();
         self.dispatch(Job {
             request,
             lineage,
@@ -149,17 +172,30 @@ impl Pool {
             answer,
         });
         let error = match response.await {
-            Ok(Ok(response)) => return Ok((response, served_by)),
+            Ok(Ok(response)) => {
+                if let (ProxyPre::P2(_), Some(watch)) = (&self.component.pre, served_by.get()) {
+                    watch.head_given();
+                }
+                return Ok((response, served_by));
+            }
             Ok(Err(error)) => Some(error),
             Err(oneshot::Canceled) => None,
         };
-        // An instance that is stopped by force does not say why.
-        if arrived.elapsed() >= self.limits.request_timeout {
+        // An instance that is stopped by force does not say why. Time in which its client was waited
+        // for is not the guest's.
+        let waited = upload.map_or(Duration::ZERO, |upload| upload.waited());
+        let is_late = arrived.elapsed().saturating_sub(waited) >= self.limits.request_timeout;
+        let Some(error) = error else {
+            let why = served_by.get().and_then(|instance| instance.failure());
+            return Err(if is_late {
+                Failure::Expired
+            } else {
+                Failure::InstanceEnded(why.map(str::to_owned))
+            });
+        };
+        if is_late || error.is::<ExpirationError>() {
             return Err(Failure::Expired);
         }
-        let Some(error) = error else {
-            return Err(Failure::InstanceEnded);
-        };
         Err(match error.downcast::<Failure>() {
             Ok(failure) => failure,
             Err(error) => Failure::Guest(error),

@@ -24,9 +24,10 @@ use wasmtime_wasi_http::handler::{Prepared, Proxy};
 use crate::app::LoadedComponent;
 use crate::capabilities::outbound_http::OutboundHttp;
 use crate::guest_output::Stream;
-use crate::instance::lifetime::{Activity, Expiration, RequestDeadline, Times, Watch};
+use crate::instance::lifetime::{Activity, Expiration, Over, RequestDeadline, Times, Watch};
 use crate::instance::new_store;
 use crate::instance::pool::{Failure, Job, Occupied};
+use crate::settings::Limits;
 use crate::telemetry::record::End;
 
 /// How many requests an instance takes before other tasks of its core get a turn.
@@ -41,8 +42,33 @@ const ROOM_STEP: Duration = Duration::from_millis(5);
 
 /// The instance had work left when its time was up.
 #[derive(Debug, thiserror::Error)]
-#[error("it was still busy when its time was up")]
-struct Stopped;
+#[error("{0}")]
+struct Stopped(String);
+
+impl Stopped {
+    fn because(over: Over, times: &Times, limits: &Limits) -> Self {
+        let seconds = |time: Duration| time.as_secs_f64();
+        Self(match over {
+            Over::Idle => "nothing was asked of it".to_owned(),
+            Over::Overdue => format!(
+                "a request had no response within {} s (--request-timeout)",
+                seconds(limits.request_timeout)
+            ),
+            Over::Stalled => format!(
+                "nothing came of a request's body for {} s (--request-body-timeout)",
+                seconds(times.request_body)
+            ),
+            Over::AfterAnswers => format!(
+                "it was still busy {} s after its last response, or the last piece of its body \
+                 (--request-timeout)",
+                seconds(times.after_answers)
+            ),
+            Over::Computing => {
+                "it computed for too long after its response, and wrote nothing".to_owned()
+            }
+        })
+    }
+}
 
 /// Makes an instance and runs it to its end.
 pub(super) async fn run(seat: Occupied) {
@@ -68,8 +94,9 @@ pub(super) async fn run(seat: Occupied) {
         seat.pool().component.id
     );
     if let Err(error) = ended {
-        watch.fail();
-        report_end(&seat.pool().component, &mut store, &error);
+        let reason = reason(&store, &error);
+        report_end(&seat.pool().component, &reason, &error);
+        watch.fail(reason);
     }
 }
 
@@ -109,7 +136,7 @@ async fn instantiate(
     watch: &Arc<Watch>,
 ) -> wasmtime::Result<(Store<InstanceState>, Proxy)> {
     let pool = seat.pool();
-    let core = pool.core.upgrade().ok_or(Failure::InstanceEnded)?;
+    let core = pool.core.upgrade().ok_or(Failure::InstanceEnded(None))?;
     let outbound = OutboundHttp::new(
         &pool.component,
         pool.client.clone(),
@@ -145,7 +172,7 @@ fn report_unstarted(seat: &Occupied, began: Instant, error: wasmtime::Error) {
     let in_time = |arrived: Instant| arrived <= began;
     match error.downcast::<Failure>() {
         Ok(Failure::StartTimeout) => seat.fail_waiting(in_time, || Failure::StartTimeout),
-        Ok(_) => seat.fail_waiting(in_time, || Failure::InstanceEnded),
+        Ok(_) => seat.fail_waiting(in_time, || Failure::InstanceEnded(None)),
         Err(error) => {
             let id = &seat.pool().component.id;
             tracing::error!("component `{id}` cannot be instantiated: {error:#}");
@@ -164,6 +191,8 @@ async fn drive(
     let limits = &seat.pool().limits;
     let times = Times {
         after_answers: limits.after_answers_timeout(),
+        response_body: limits.response_body_timeout,
+        request_body: limits.request_body_timeout,
         idle: limits.idle_instance_timeout,
     };
     let busy = match seat.pool().core.upgrade() {
@@ -197,8 +226,10 @@ async fn drive(
         let (activity, since) = progress.activity();
         match (expiration.poll(cx, activity, since, turn), activity) {
             (Poll::Pending, _) => Poll::Pending,
-            (Poll::Ready(()), Activity::Idle) => Poll::Ready(Ok(())),
-            (Poll::Ready(()), _) => Poll::Ready(Err(Stopped.into())),
+            (Poll::Ready(_), Activity::Idle) => Poll::Ready(Ok(())),
+            (Poll::Ready(over), _) => {
+                Poll::Ready(Err(Stopped::because(over, &times, limits).into()))
+            }
         }
     })
     .await
@@ -333,24 +364,23 @@ fn task_of(prepared: &Prepared<'_, InstanceState>) -> GuestTaskId {
     }
 }
 
-/// Tells the component's author why an instance ended before its work was done.
-fn report_end(
-    component: &LoadedComponent,
-    store: &mut Store<InstanceState>,
-    error: &wasmtime::Error,
-) {
+/// Why an instance ended before its work was done.
+fn reason(store: &Store<InstanceState>, error: &wasmtime::Error) -> String {
     let memory = store.data().memory();
-    let reason = if memory.was_reached() {
-        format!(
+    if memory.was_reached() {
+        return format!(
             "it reached its memory limit of {} MiB (--max-instance-memory)",
             memory.limit() >> 20
-        )
-    } else {
-        match error.downcast_ref::<Trap>() {
-            Some(trap) => trap.to_string(),
-            None => error.to_string(),
-        }
-    };
+        );
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(trap) => trap.to_string(),
+        None => error.to_string(),
+    }
+}
+
+/// Tells that to the component's author.
+fn report_end(component: &LoadedComponent, reason: &str, error: &wasmtime::Error) {
     let id = &component.id;
     tracing::warn!("an instance of component `{id}` ended: {reason}");
     let output = &component.output;

@@ -2,18 +2,22 @@
 //! host drains.
 
 use std::convert::Infallible;
-use std::pin::pin;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
+use tokio::time::{Sleep, sleep_until};
 
-use crate::server::core::OpenConnection;
-use crate::server::request::Origin;
+use crate::server::client::{Client, WaitsFor};
+use crate::server::core::{Core, OpenConnection};
+use crate::server::socket::Socket;
 use crate::telemetry::record::Reason;
 
 /// How long a client may take for the head of a request, and how long a connection may wait for
@@ -21,7 +25,8 @@ use crate::telemetry::record::Reason;
 /// a connection first may meet a request that is on its way, and only a proxy knows of those.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(75);
 
-/// The longest head of a request, in bytes; then the answer is 431.
+/// The longest head of a request, from its first byte to the empty line, in bytes; then the answer
+/// is 431.
 const MAX_HEAD: usize = 64 << 10;
 
 /// The most header lines of a request; then the answer is 431.
@@ -32,34 +37,44 @@ const MAX_HEADERS: usize = 128;
 pub(crate) async fn serve(
     open: OpenConnection,
     stream: TcpStream,
-    origin: Origin,
+    client: Arc<Client>,
     mut close: watch::Receiver<bool>,
 ) {
-    // Answers are written whole; waiting for more to send only delays them.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("a connection is gone: {error}");
-        return;
-    }
+    let socket = match Socket::new(stream, Arc::clone(&client)) {
+        Ok(socket) => socket,
+        Err(error) => return tracing::debug!("a connection is gone: {error}"),
+    };
     let service = service_fn(|request| {
-        let core = Arc::clone(open.core());
-        let origin = &origin;
-        async move { Ok::<_, Infallible>(core.answer(request, origin).await) }
+        let (core, client) = (open.core(), &client);
+        async move { Ok::<_, Infallible>(core.answer(request, client).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD)
+        .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(socket), service);
     let mut connection = pin!(connection);
-    let served = tokio::select! {
-        served = connection.as_mut() => served,
-        () = closed(&mut close) => {
+    let mut closed = pin!(closed(&mut close));
+    let mut is_closing = false;
+    let mut standstill = Standstill::after(open.core().limits().response_body_timeout);
+    let served = poll_fn(|cx| {
+        if !is_closing && closed.as_mut().poll(cx).is_ready() {
+            is_closing = true;
             connection.as_mut().graceful_shutdown();
-            connection.await
         }
-    };
-    if let Err(error) = served {
+        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(served));
+        }
+        let Some(waits_for) = client.answer_waits_for() else {
+            return Poll::Pending;
+        };
+        ready!(standstill.poll(cx, &client));
+        report_standstill(open.core(), waits_for, &client);
+        Poll::Ready(None)
+    });
+    if let Some(Err(error)) = served.await {
         // hyper answers what it cannot read as a request by itself.
         if error.is_parse_too_large() {
             open.core().record().refuse(Reason::HeadTooLarge);
@@ -67,6 +82,54 @@ pub(crate) async fn serve(
             open.core().record().refuse(Reason::BadRequest);
         }
         tracing::debug!("a connection broke: {error}");
+    }
+}
+
+/// Watches answers that leave in pieces. There is one timer for all of a connection, made with the
+/// first of them and set again only when it fires.
+struct Standstill {
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Standstill {
+    fn after(limit: Duration) -> Self {
+        Self { limit, timer: None }
+    }
+
+    /// Ready when nothing has moved for too long.
+    fn poll(&mut self, cx: &mut Context<'_>, client: &Client) -> Poll<()> {
+        loop {
+            let end = client.moved_at() + self.limit;
+            let timer = self
+                .timer
+                .get_or_insert_with(|| Box::pin(sleep_until(end.into())));
+            ready!(timer.as_mut().poll(cx));
+            if Instant::now() >= end {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(end.into());
+        }
+    }
+}
+
+fn report_standstill(core: &Core, waits_for: WaitsFor, client: &Client) {
+    core.record().cut_off.count();
+    let (address, limit) = (client.address(), core.limits().response_body_timeout);
+    let seconds = limit.as_secs_f64();
+    match waits_for {
+        WaitsFor::Client => tracing::info!(
+            "an answer was cut off: its client {address} took nothing of it for {seconds} s \
+             (--response-body-timeout)"
+        ),
+        WaitsFor::Component(component) => {
+            let text = format!(
+                "an answer to {address} was cut off: nothing was written to its body for \
+                 {seconds} s (--response-body-timeout)"
+            );
+            tracing::warn!("component `{}`: {text}", core.name(component));
+            core.tell(component, text);
+        }
     }
 }
 
@@ -135,7 +198,7 @@ static_response = { body = "hello" }
         tokio::spawn(serve(
             core().open_connection(),
             TcpStream::from_std(stream).unwrap(),
-            Origin::client(peer, address),
+            Arc::new(Client::new(peer, address)),
             close,
         ));
         let request = b"GET / HTTP/1.1\r\nhost: hello\r\n\r\n";

@@ -2,14 +2,16 @@
 //! no other thread. A request is routed, run and answered on the core that accepted its
 //! connection.
 
+use std::fmt::Display;
+use std::future::pending;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Uri, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use http_body::Body;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -18,18 +20,28 @@ use wasmtime::Engine;
 use wasmtime_wasi_http::WasiBody;
 
 use crate::app::{Answerer, App};
+use crate::guest_output::Stream;
 use crate::instance::lifetime::Lineage;
 use crate::instance::pool::{Failure, Pool};
-use crate::server::body::{self, AnswerBody, GuestBody};
+use crate::server::body::{self, AnswerBody, Gathered};
+use crate::server::client::{Client, Exchange};
 use crate::server::departure::Departure;
-use crate::server::problem::Problem;
+use crate::server::guest_body::{BodyFault, GuestBody, declared_length, is_without_body};
+use crate::server::problem::{Overload, Problem};
 use crate::server::request::{self, Origin};
+use crate::server::rest::{Author, Rest};
+use crate::server::throttle::Throttle;
+use crate::server::upload::Upload;
 use crate::settings::Limits;
 use crate::telemetry::record::{Asked, CoreRecord};
 use crate::telemetry::traces::Traces;
 
 /// Paths under this one are answered by the host itself.
 const WELL_KNOWN: &str = "/.well-known/spin/";
+
+/// Where there is more than can be done, it is said this often: each line would cost what is
+/// lacking.
+const SAID_EVERY: Duration = Duration::from_secs(1);
 
 /// What all cores of a server know of it.
 pub(crate) struct ServerState {
@@ -52,6 +64,8 @@ pub(crate) struct Core {
     connections: AtomicUsize,
     server: Arc<ServerState>,
     record: CoreRecord,
+    /// What would be said with every request that is turned away.
+    turned_away: Throttle,
     stopped: AtomicBool,
 }
 
@@ -106,8 +120,13 @@ impl Core {
             busy_instances: Arc::default(),
             connections: AtomicUsize::new(0),
             server,
+            turned_away: Throttle::new(SAID_EVERY),
             stopped: AtomicBool::new(false),
         })
+    }
+
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     pub(crate) fn engine(&self) -> &Engine {
@@ -179,48 +198,114 @@ impl Core {
         if before < self.limits.max_concurrent_requests {
             Ok(permit)
         } else {
-            Err(Problem::Overloaded)
+            Err(Problem::Overloaded(Overload::Requests))
         }
     }
 
     /// Answers a request from outside.
     pub(crate) async fn answer(
-        self: Arc<Self>,
+        self: &Arc<Self>,
         request: Request<Incoming>,
-        client: &Origin,
+        client: &Arc<Client>,
     ) -> Response<AnswerBody> {
-        let seen = tracing::enabled!(tracing::Level::DEBUG).then(|| {
-            (
-                Instant::now(),
-                request.method().clone(),
-                request.uri().path().to_owned(),
-            )
-        });
+        if !client.asks() {
+            // The connection had to make room at this very moment. Its task ends here.
+            return pending().await;
+        }
+        let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
+        let (method, uri) = (request.method().clone(), request.uri().clone());
         let mut asked = Asked::now(&self.record);
-        let mut response = match self.route(request, client, &mut asked).await {
+        let routed = self.route(request, &method, &uri, client, &mut asked);
+        let mut response = match routed.await {
             Ok(response) => response,
             Err(problem) => {
                 asked.refused(&problem);
+                self.report(&method, uri.path(), &problem);
                 problem.into_response().map(AnswerBody::whole)
             }
         };
-        asked.answered(response.status());
+        let answered = asked.answered(response.status());
+        let exchange = Exchange::new(client, answered);
+        response.body_mut().is_of(exchange);
         if self.server.departure.has_begun() {
             response
                 .headers_mut()
                 .insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
-        if let Some((start, method, path)) = seen {
+        if let Some(began) = began {
+            let path = uri.path();
             tracing::debug!(
                 %method,
                 path,
-                component = self.answering(&path),
+                component = self.answering(path),
                 status = response.status().as_u16(),
-                ms = start.elapsed().as_secs_f64() * 1e3,
+                ms = began.elapsed().as_secs_f64() * 1e3,
                 "answered"
             );
         }
         response
+    }
+
+    /// Says why the host answers in place of a component, where that is not the client's doing:
+    /// in its own log, and in the component's.
+    fn report(&self, method: &Method, path: &str, problem: &Problem) {
+        let status = problem.status();
+        match problem {
+            Problem::ComponentFailed { component, why } | Problem::TimedOut { component, why } => {
+                tracing::warn!("{method} {path}: {status}: component `{component}`: {why}");
+                if let Some(component) = self.component_named(component) {
+                    self.tell(component, format!("{method} {path}: {status}: {why}"));
+                }
+            }
+            Problem::Overloaded(_) | Problem::Leaving => {
+                let Some(before) = self.turned_away.pass() else {
+                    return;
+                };
+                let mut text = format!("{method} {path}: {status}: {}", problem.why(&self.limits));
+                if before > 0 {
+                    text.push_str(&format!(
+                        "; {before} requests before it had the same answer"
+                    ));
+                }
+                if *problem == Problem::Leaving {
+                    tracing::info!("{text}");
+                } else {
+                    tracing::warn!("{text}");
+                }
+            }
+            Problem::UploadStalled(limit) => tracing::info!(
+                "{method} {path}: {status}: nothing of the request's body came for {} s \
+                 (--request-body-timeout)",
+                limit.as_secs_f64()
+            ),
+            Problem::NoRoute
+            | Problem::BadRequest(_)
+            | Problem::MethodNotAllowed
+            | Problem::BodyTooLarge(_) => {}
+        }
+    }
+
+    /// Says why an answer whose head has been sent is cut off.
+    pub(crate) fn report_cut(
+        &self,
+        component: usize,
+        method: &Method,
+        path: &str,
+        fault: &BodyFault,
+    ) {
+        let name = self.name(component);
+        tracing::warn!("{method} {path}: the answer was cut off: component `{name}`: {fault}");
+        self.tell(
+            component,
+            format!("{method} {path}: the answer was cut off: {fault}"),
+        );
+    }
+
+    /// Says something to the author of a component.
+    pub(crate) fn tell(&self, component: usize, text: String) {
+        if let Some(component) = self.app.components.get(component) {
+            component.output.say(&component.id, Stream::Stderr, text);
+        }
     }
 
     /// The component that answers on a path, for the log; empty if it is the host.
@@ -236,10 +321,11 @@ impl Core {
     async fn route(
         self: &Arc<Self>,
         request: Request<Incoming>,
-        client: &Origin,
+        method: &Method,
+        uri: &Uri,
+        client: &Arc<Client>,
         asked: &mut Asked<'_>,
     ) -> Result<Response<AnswerBody>, Problem> {
-        let uri = request.uri().clone();
         let path = uri.path();
         if let Some(name) = path.strip_prefix(WELL_KNOWN) {
             return self.well_known(name);
@@ -274,42 +360,63 @@ impl Core {
             let route = Some(matched.raw_component_route());
             asked.trace(traces.request(method, path, headers, self.name(component), route));
         }
-        request::complete(&mut head, &matched, client)?;
-        let (body, exceeded) = body::bounded(body, limit);
+        request::complete(&mut head, &matched, client.origin())?;
+        let (body, upload) = Upload::of(body, limit, client);
         let request = Request::from_parts(head, body);
         let lineage = Lineage {
             chain_length: 0,
             span: asked.span(),
             asked_host: self.asked_host(component, request.uri()),
+            upload: upload.clone(),
         };
-        let answered = match self
-            .call(
-                component,
-                request,
-                lineage,
-                asked.at,
-                Some(Arc::clone(&permit)),
-            )
-            .await
-        {
+        let counted = Some(Arc::clone(&permit));
+        let call = self.call(component, request, lineage, asked.at, counted);
+        let answered = match call.await {
             Ok(response) => {
-                let (head, body) = response.into_parts();
-                match AnswerBody::of_guest(body, permit).await {
-                    Ok(mut body) => {
-                        if body.is_streaming() && is_of_events(&head.headers) {
-                            body.end_after_event(&self.server.departure);
-                        }
-                        Ok(Response::from_parts(head, body))
-                    }
-                    Err(_) => Err(self.failed(component)),
-                }
+                let asked = (method, uri);
+                self.pass_on(response, component, asked, client, permit)
+                    .await
             }
             Err(problem) => Err(problem),
         };
-        if exceeded.is_some_and(|exceeded| exceeded.load(Ordering::Relaxed)) {
-            return Err(Problem::BodyTooLarge(limit));
+        match (upload, answered) {
+            (Some(upload), _) if upload.is_too_long() => Err(Problem::BodyTooLarge(limit)),
+            // Whatever the component makes of it.
+            (Some(upload), _) if upload.has_stalled() => {
+                Err(Problem::UploadStalled(self.limits.request_body_timeout))
+            }
+            (_, answered) => answered,
         }
-        answered
+    }
+
+    /// Makes an answer of a guest's response.
+    async fn pass_on(
+        self: &Arc<Self>,
+        response: Response<GuestBody>,
+        component: usize,
+        (method, uri): (&Method, &Uri),
+        client: &Arc<Client>,
+        permit: Arc<Permit>,
+    ) -> Result<Response<AnswerBody>, Problem> {
+        let (head, body) = response.into_parts();
+        if body.is_withheld() {
+            let body = AnswerBody::withheld(body.declared_length(), permit);
+            return Ok(Response::from_parts(head, body));
+        }
+        let mut gathered = match Gathered::of(body).await {
+            Ok(gathered) => gathered,
+            Err(fault) => return Err(self.failed(component, fault)),
+        };
+        let rest = gathered.take_rest().map(|rest| {
+            client.watch_answer(component);
+            let mut rest = Rest::new(rest, self.author(component, method, uri));
+            if is_of_events(&head.headers) {
+                rest.ends_after_event(&self.server.departure);
+            }
+            rest
+        });
+        let body = AnswerBody::of_guest(gathered, rest, permit);
+        Ok(Response::from_parts(head, body))
     }
 
     fn is_readiness(&self, path: &str) -> bool {
@@ -345,6 +452,15 @@ impl Core {
         }
     }
 
+    fn author(self: &Arc<Self>, component: usize, method: &Method, uri: &Uri) -> Author {
+        Author {
+            core: Arc::clone(self),
+            component,
+            method: method.clone(),
+            uri: uri.clone(),
+        }
+    }
+
     /// Gives a request to a component.
     async fn call(
         &self,
@@ -355,19 +471,47 @@ impl Core {
         permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
+        let is_head = request.method() == Method::HEAD;
         match pool.answer(request, lineage, arrived, permit).await {
-            Ok((response, instance)) => Ok(response.map(|body| GuestBody::new(body, instance))),
-            Err(failure) => {
-                tracing::debug!("component `{}`: {failure}", self.name(component));
-                Err(match failure {
-                    Failure::NoInstance => Problem::Overloaded,
-                    Failure::Expired | Failure::StartTimeout => {
-                        Problem::TimedOut(self.name(component).to_owned())
+            Ok((mut response, instance)) => {
+                let status = response.status();
+                if status.is_informational() {
+                    return Err(self.failed(
+                        component,
+                        format_args!("it answered with {status}, which only the host may send"),
+                    ));
+                }
+                let declared = declared_length(response.headers());
+                let is_without_body = is_without_body(is_head, status);
+                if status == StatusCode::NO_CONTENT {
+                    // RFC 9110 §8.6.
+                    response.headers_mut().remove(header::CONTENT_LENGTH);
+                }
+                Ok(response.map(|body| {
+                    // Without a length, that of the body is one that HEAD may tell.
+                    if is_without_body && (declared.is_some() || !is_head) {
+                        GuestBody::withheld(instance, declared)
+                    } else {
+                        GuestBody::new(body, instance, declared)
                     }
-                    Failure::Unstarted(_) | Failure::InstanceEnded | Failure::Guest(_) => {
-                        self.failed(component)
-                    }
-                })
+                }))
+            }
+            Err(failure) => Err(self.problem(component, &failure)),
+        }
+    }
+
+    fn problem(&self, component: usize, failure: &Failure) -> Problem {
+        match failure {
+            Failure::NoInstance => Problem::Overloaded(Overload::Instances),
+            Failure::Expired | Failure::StartTimeout => Problem::TimedOut {
+                component: self.name(component).to_owned(),
+                why: format!(
+                    "{failure}, which is within {} s (--request-timeout)",
+                    self.limits.request_timeout.as_secs_f64()
+                ),
+            },
+            Failure::Unstarted(_) | Failure::InstanceEnded(_) | Failure::Guest(_) => {
+                self.failed(component, failure)
             }
         }
     }
@@ -379,11 +523,14 @@ impl Core {
         remembers.then(|| url.authority().cloned()).flatten()
     }
 
-    fn failed(&self, component: usize) -> Problem {
-        Problem::ComponentFailed(self.name(component).to_owned())
+    fn failed(&self, component: usize, why: impl Display) -> Problem {
+        Problem::ComponentFailed {
+            component: self.name(component).to_owned(),
+            why: why.to_string(),
+        }
     }
 
-    fn name(&self, component: usize) -> &str {
+    pub(crate) fn name(&self, component: usize) -> &str {
         let component = self.app.components.get(component);
         component.map_or("", |component| &component.id)
     }
@@ -397,10 +544,8 @@ impl Core {
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         let matched = Match::chained(uri.path());
-        for_guest(
-            self.call_inside(component, request, &matched, chain_length)
-                .await,
-        )
+        self.call_inside(component, request, &matched, chain_length)
+            .await
     }
 
     /// A call from a component to its own application, on the application's public routes.
@@ -411,26 +556,27 @@ impl Core {
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
         let Some((trigger, matched)) = self.app.routes.route(uri.path()) else {
-            return for_guest(Err(Problem::NoRoute));
+            return Problem::NoRoute.into_response().map(body::whole);
         };
-        for_guest(match self.app.answerers.get(trigger) {
+        match self.app.answerers.get(trigger) {
             Some(Answerer::Component(component)) => {
                 self.call_inside(*component, request, &matched, chain_length)
                     .await
             }
-            Some(Answerer::Static(fixed)) => return fixed.as_ref().clone().map(body::whole),
-            None => Err(Problem::NoRoute),
-        })
+            Some(Answerer::Static(fixed)) => fixed.as_ref().clone().map(body::whole),
+            None => Problem::NoRoute.into_response().map(body::whole),
+        }
     }
 
     async fn call_inside(
-        &self,
+        self: &Arc<Self>,
         component: usize,
         request: Request<WasiBody>,
         matched: &Match<'_, '_>,
         chain_length: u8,
-    ) -> Result<Response<GuestBody>, Problem> {
+    ) -> Response<WasiBody> {
         let (mut head, body) = request.into_parts();
+        let (method, uri) = (head.method.clone(), head.uri.clone());
         let mut span = self.traces().map(|traces| {
             let Parts {
                 method,
@@ -440,16 +586,20 @@ impl Core {
             } = &mut head;
             traces.request(method, uri.path(), headers, self.name(component), None)
         });
-        request::complete(&mut head, matched, &Origin::another_component())?;
-        let lineage = Lineage {
-            chain_length,
-            span: span.as_ref().map(|span| Arc::clone(span.context())),
-            asked_host: self.asked_host(component, &head.uri),
+        let answered = match request::complete(&mut head, matched, &Origin::another_component()) {
+            Ok(()) => {
+                let lineage = Lineage {
+                    chain_length,
+                    span: span.as_ref().map(|span| Arc::clone(span.context())),
+                    asked_host: self.asked_host(component, &head.uri),
+                    upload: None,
+                };
+                let request = Request::from_parts(head, body);
+                self.call(component, request, lineage, Instant::now(), None)
+                    .await
+            }
+            Err(problem) => Err(problem),
         };
-        let request = Request::from_parts(head, body);
-        let answered = self
-            .call(component, request, lineage, Instant::now(), None)
-            .await;
         if let Some(span) = &mut span {
             let status = match &answered {
                 Ok(response) => response.status(),
@@ -457,7 +607,16 @@ impl Core {
             };
             span.answered(Some(status));
         }
-        answered
+        match answered {
+            Ok(response) => {
+                let author = self.author(component, &method, &uri);
+                response.map(|body| author.watch_over(body).boxed_unsync())
+            }
+            Err(problem) => {
+                self.report(&method, uri.path(), &problem);
+                problem.into_response().map(body::whole)
+            }
+        }
     }
 }
 
@@ -465,11 +624,4 @@ impl Core {
 fn is_of_events(headers: &HeaderMap) -> bool {
     let kind = headers.get(header::CONTENT_TYPE);
     kind.is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
-}
-
-fn for_guest(answered: Result<Response<GuestBody>, Problem>) -> Response<WasiBody> {
-    match answered {
-        Ok(response) => response.map(BodyExt::boxed_unsync),
-        Err(problem) => problem.into_response().map(body::whole),
-    }
 }

@@ -1,8 +1,13 @@
 //! The answers that the host gives by itself: short `application/problem+json` bodies
 //! (RFC 9457) that say what to do and nothing of the host's inside.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::engine::MAX_INSTANCES;
+use crate::settings::Limits;
 
 /// Why the host answers in place of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,14 +20,35 @@ pub(crate) enum Problem {
     MethodNotAllowed,
     /// The request's body is longer than this many bytes.
     BodyTooLarge(u64),
-    /// The component trapped, or gave no response.
-    ComponentFailed(String),
+    /// Nothing of the request's body has come for so long.
+    UploadStalled(Duration),
+    /// The component trapped, or gave no response, or none that can be sent.
+    ComponentFailed {
+        /// Its id.
+        component: String,
+        /// For the log.
+        why: String,
+    },
     /// The component gave no response in time.
-    TimedOut(String),
+    TimedOut {
+        /// Its id.
+        component: String,
+        /// For the log.
+        why: String,
+    },
     /// As many requests or instances as allowed are there already.
-    Overloaded,
+    Overloaded(Overload),
     /// Somebody asks whether the host is ready, but it is shutting down.
     Leaving,
+}
+
+/// Of what there is too much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Overload {
+    /// Requests in flight.
+    Requests,
+    /// Instances.
+    Instances,
 }
 
 impl Problem {
@@ -33,9 +59,26 @@ impl Problem {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::ComponentFailed(_) => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-            Self::Overloaded | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UploadStalled(_) => StatusCode::REQUEST_TIMEOUT,
+            Self::ComponentFailed { .. } => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::TimedOut { .. } => StatusCode::GATEWAY_TIMEOUT,
+            Self::Overloaded(_) | Self::Leaving => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// For the log: why the request was turned away.
+    pub(crate) fn why(&self, limits: &Limits) -> String {
+        match self {
+            Self::Overloaded(Overload::Requests) => format!(
+                "{} requests are in flight on this thread (--max-concurrent-requests)",
+                limits.max_concurrent_requests
+            ),
+            Self::Overloaded(Overload::Instances) => {
+                format!("{MAX_INSTANCES} instances are alive, as many as there can be at once")
+            }
+            Self::Leaving => "the host was told to end".to_owned(),
+            Self::ComponentFailed { why, .. } | Self::TimedOut { why, .. } => why.clone(),
+            other => other.detail(),
         }
     }
 
@@ -47,13 +90,18 @@ impl Problem {
             Self::BodyTooLarge(limit) => {
                 format!("The request's body may have at most {limit} bytes.")
             }
-            Self::ComponentFailed(component) => {
+            Self::UploadStalled(limit) => format!(
+                "Nothing of the request's body came for {} seconds. Send it again, without such \
+                 pauses.",
+                limit.as_secs_f64()
+            ),
+            Self::ComponentFailed { component, .. } => {
                 format!("Component `{component}` failed; its log says why.")
             }
-            Self::TimedOut(component) => format!(
+            Self::TimedOut { component, .. } => format!(
                 "Component `{component}` did not answer in time. Try again, or ask for less."
             ),
-            Self::Overloaded => {
+            Self::Overloaded(_) => {
                 "Too many requests are being answered right now. Try again in a second.".to_owned()
             }
             Self::Leaving => "This host is shutting down. Ask another one.".to_owned(),
@@ -79,8 +127,12 @@ impl Problem {
         // What went wrong a moment ago is nothing to keep.
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         match self {
-            Self::Overloaded | Self::Leaving => {
+            Self::Overloaded(_) | Self::Leaving => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::UploadStalled(_) => {
+                // What of the body still comes is not read (RFC 9110 §15.5.9).
+                headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
             Self::MethodNotAllowed => {
                 headers.insert(
@@ -100,7 +152,7 @@ mod tests {
 
     #[test]
     fn an_overloaded_host_says_when_to_come_back() {
-        let response = Problem::Overloaded.into_response();
+        let response = Problem::Overloaded(Overload::Requests).into_response();
         assert_eq!(response.status(), 503);
         assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(response.headers()["cache-control"], "no-store");
@@ -108,7 +160,11 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_component_and_nothing_internal() {
-        let response = Problem::ComponentFailed("rates".into()).into_response();
+        let failed = Problem::ComponentFailed {
+            component: "rates".into(),
+            why: "unreachable code at 0x7f".into(),
+        };
+        let response = failed.into_response();
         let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(body["status"], 500);
         assert_eq!(body["title"], "Internal Server Error");

@@ -24,6 +24,7 @@ const PATH_MATCH: &str = "spin-path-match-";
 #[derive(Debug, Clone)]
 pub(crate) struct Origin {
     address: HeaderValue,
+    is_outside: bool,
     /// The server's own address, for clients of HTTP/1.0 that name no host.
     server: Option<Authority>,
 }
@@ -33,6 +34,7 @@ impl Origin {
         Self {
             address: HeaderValue::from_maybe_shared(client.to_string())
                 .unwrap_or(HeaderValue::from_static("")),
+            is_outside: true,
             server: Authority::from_maybe_shared(server.to_string()).ok(),
         }
     }
@@ -41,6 +43,7 @@ impl Origin {
     pub(crate) fn another_component() -> Self {
         Self {
             address: HeaderValue::from_static("0.0.0.0:0"),
+            is_outside: false,
             server: None,
         }
     }
@@ -54,7 +57,9 @@ pub(crate) fn complete(
 ) -> Result<(), Problem> {
     let authority = authority(head, origin)?;
     let mut uri = std::mem::take(&mut head.uri).into_parts();
-    let scheme = uri.scheme.get_or_insert(Scheme::HTTP).clone();
+    // What a client says of the scheme in its request's target is not how the request has come.
+    let said = uri.scheme.take().filter(|_| !origin.is_outside);
+    let scheme = said.unwrap_or(Scheme::HTTP);
     let path = uri
         .path_and_query
         .as_ref()
@@ -65,6 +70,7 @@ pub(crate) fn complete(
     for part in [scheme.as_str(), "://", authority.as_str(), path] {
         full_url.extend_from_slice(part.as_bytes());
     }
+    uri.scheme = Some(scheme);
     uri.authority = Some(authority);
     head.uri = Uri::from_parts(uri)
         .map_err(|_| Problem::BadRequest("The request's target is not a valid URL."))?;
@@ -84,9 +90,10 @@ pub(crate) fn complete(
     Ok(())
 }
 
-/// The host that the request is for: of the URL or of the `Host` header, which have to agree
-/// (RFC 9112 §3.2).
-fn authority(head: &Parts, origin: &Origin) -> Result<Authority, Problem> {
+/// The host that the request is for. A target with a host of its own is stronger than the `Host`
+/// header, which then is not to be believed (RFC 9112 §3.2.2); the guest gets them alike. There
+/// has to be exactly one such header all the same (§3.2).
+fn authority(head: &mut Parts, origin: &Origin) -> Result<Authority, Problem> {
     let mut named = head.headers.get_all(header::HOST).iter();
     let host = named.next();
     if named.next().is_some() {
@@ -98,14 +105,29 @@ fn authority(head: &Parts, origin: &Origin) -> Result<Authority, Problem> {
         .map(|host| Authority::try_from(host.as_bytes()))
         .transpose()
         .map_err(|_| Problem::BadRequest("The request's Host header is not a host."))?;
-    match (head.uri.authority(), host) {
-        (Some(target), Some(host)) if *target != host => Err(Problem::BadRequest(
-            "The request's Host header and its URL name different hosts.",
-        )),
-        (Some(target), _) => Ok(target.clone()),
+    let target = head.uri.authority();
+    let has_user = |authority: &Authority| authority.as_str().contains('@');
+    if origin.is_outside && [target, host.as_ref()].into_iter().flatten().any(has_user) {
+        return Err(Problem::BadRequest(
+            "The request names a user where only a host belongs.",
+        ));
+    }
+    match (target, host) {
+        (Some(target), Some(host)) if *target == host => Ok(host),
+        (Some(target), Some(_)) => {
+            let target = target.clone();
+            let host = HeaderValue::from_str(target.as_str()).map_err(|_| not_a_header())?;
+            head.headers.insert(header::HOST, host);
+            Ok(target)
+        }
         (None, Some(host)) => Ok(host),
-        (None, None) => match &origin.server {
-            Some(server) if head.version < Version::HTTP_11 => Ok(server.clone()),
+        (Some(target), None) if !origin.is_outside || head.version < Version::HTTP_11 => {
+            Ok(target.clone())
+        }
+        (target, None) => match &origin.server {
+            Some(server) if target.is_none() && head.version < Version::HTTP_11 => {
+                Ok(server.clone())
+            }
             _ => Err(Problem::BadRequest("The request has no Host header.")),
         },
     }
@@ -178,18 +200,45 @@ mod tests {
     }
 
     #[test]
-    fn two_hosts_are_refused() {
-        let request = Request::get("http://a/")
-            .header("host", "b")
-            .body(())
-            .unwrap();
-        assert!(completed(request, "/").is_err());
+    fn two_host_headers_are_refused() {
         let request = Request::get("/")
             .header("host", "a")
             .header("host", "b")
             .body(())
             .unwrap();
         assert!(completed(request, "/").is_err());
+    }
+
+    #[test]
+    fn the_host_of_an_absolute_target_is_stronger_than_the_header() {
+        let request = Request::get("http://a:80/x")
+            .header("host", "b")
+            .body(())
+            .unwrap();
+        let head = completed(request, "/x").unwrap();
+        assert_eq!(head.uri, "http://a:80/x");
+        assert_eq!(head.headers["spin-full-url"], "http://a:80/x");
+        assert_eq!(head.headers["host"], "a:80");
+        let alone = Request::get("http://a/").body(()).unwrap();
+        assert!(completed(alone, "/").is_err(), "HTTP/1.1 needs the header");
+    }
+
+    #[test]
+    fn the_scheme_of_an_absolute_target_is_not_believed() {
+        for target in ["https://a/x", "ftp://a/x", "HTTP://a/x"] {
+            let request = Request::get(target).header("host", "a").body(()).unwrap();
+            let head = completed(request, "/x").unwrap();
+            assert_eq!(head.uri, "http://a/x", "{target}");
+            assert_eq!(head.headers["spin-full-url"], "http://a/x", "{target}");
+        }
+    }
+
+    #[test]
+    fn a_host_has_no_user() {
+        for (target, host) in [("/", "root@a"), ("http://root:secret@a/", "a")] {
+            let request = Request::get(target).header("host", host).body(()).unwrap();
+            assert!(completed(request, "/").is_err(), "{target} at {host}");
+        }
     }
 
     #[test]

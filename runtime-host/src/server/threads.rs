@@ -12,15 +12,27 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::watch;
 
 use crate::app::App;
+use crate::server::admission::{Admission, ConnectionLimit, default_max_connections};
+use crate::server::client::Client;
 use crate::server::connection;
 use crate::server::core::{Core, OpenConnection, ServerState};
 use crate::server::departure::Departure;
-use crate::server::request::Origin;
 use crate::settings::Limits;
+use crate::telemetry::cells::Counter;
 use crate::telemetry::traces::Traces;
 
 /// After an error of `accept`, such as too many open files, it is tried again this much later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// While no connection can make room for a new one, it is tried again this much later.
+const ROOM_PAUSE: Duration = Duration::from_millis(10);
+
+/// So many connections may be on their way out, closed by the accepting thread but not yet by their
+/// cores. In a flood it waits for them, or it would run out of file descriptors.
+const ON_THEIR_WAY: usize = 8;
+
+/// How often it looks whether they have gone.
+const WAY_PAUSE: Duration = Duration::from_millis(1);
 
 /// While the host drains, clients that reuse their connection are answered for this long, and
 /// told with the answer that it was the last; then connections without a request are closed. A
@@ -43,7 +55,7 @@ const DRAIN_STEP: Duration = Duration::from_millis(2);
 /// A connection on its way from the accepting thread to a core.
 struct Accepted {
     stream: TcpStream,
-    client: SocketAddr,
+    client: Arc<Client>,
     /// Counts from the moment of choosing, so that a burst is spread too.
     open: OpenConnection,
 }
@@ -61,6 +73,7 @@ pub(crate) struct Threads {
     address: SocketAddr,
     cores: Vec<Arc<Core>>,
     departure: Arc<Departure>,
+    connections: Arc<ConnectionLimit>,
     phase: watch::Sender<Phase>,
     close: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
@@ -95,10 +108,16 @@ impl Threads {
         });
         let (phase, _) = watch::channel(Phase::Serving);
         let (close, _) = watch::channel(false);
+        let max = limits.max_connections;
+        let connections = Arc::new(ConnectionLimit {
+            max: max.unwrap_or_else(default_max_connections),
+            closed: Counter::default(),
+        });
         let mut server = Self {
             address,
             cores: Vec::new(),
             departure,
+            connections,
             phase,
             close,
             threads: Vec::new(),
@@ -123,7 +142,6 @@ impl Threads {
     ) -> io::Result<Arc<Core>> {
         let core = Core::new(Arc::clone(app), Arc::clone(limits), Arc::clone(state));
         self.cores.push(Arc::clone(&core));
-        let server = self.address;
         let mut phase = self.phase.subscribe();
         let close = self.close.clone();
         self.run(format!("core-{number}"), async move {
@@ -137,11 +155,11 @@ impl Threads {
                     } = accepted;
                     match tokio::net::TcpStream::from_std(stream) {
                         Ok(stream) => {
-                            let origin = Origin::client(client, server);
-                            let close = close.subscribe();
-                            tokio::spawn(connection::serve(open, stream, origin, close));
+                            let (served, close) = (Arc::clone(&client), close.subscribe());
+                            let task = connection::serve(open, stream, served, close);
+                            client.is_served_by(tokio::spawn(task).abort_handle());
                         }
-                        Err(error) => tracing::warn!("the connection of {client} is lost: {error}"),
+                        Err(error) => say_lost(client.address(), &error),
                     }
                 }
                 // No more connections come, but those that are here are served.
@@ -161,6 +179,11 @@ impl Threads {
         queues: Vec<(Arc<Core>, UnboundedSender<Accepted>)>,
     ) -> io::Result<()> {
         let mut phase = self.phase.subscribe();
+        let mut entrance = Entrance {
+            queues,
+            server: self.address,
+            admission: Admission::new(Arc::clone(&self.connections)),
+        };
         self.run("accept".to_owned(), async move {
             let listener = match tokio::net::TcpListener::from_std(listener) {
                 Ok(listener) => listener,
@@ -169,12 +192,22 @@ impl Threads {
                     return;
                 }
             };
+            let mut accepted = None;
             let accepting = async {
                 loop {
                     match listener.accept().await {
-                        Ok((stream, client)) => hand_over(&queues, stream, client),
+                        Ok(connection) => {
+                            accepted = Some(connection);
+                            entrance.make_room().await;
+                            if let Some((stream, client)) = accepted.take() {
+                                entrance.hand_over(stream, client);
+                            }
+                        }
                         Err(error) => {
                             tracing::warn!("a connection could not be accepted: {error}");
+                            if is_of_too_many_files(&error) {
+                                entrance.admission.make_room();
+                            }
                             tokio::time::sleep(ACCEPT_PAUSE).await;
                         }
                     }
@@ -184,11 +217,14 @@ impl Threads {
                 () = accepting => {}
                 _ = phase.wait_for(|phase| *phase != Phase::Serving) => {}
             }
+            if let Some((stream, client)) = accepted {
+                entrance.hand_over(stream, client);
+            }
             // The system has completed these already; closing the socket would cut them off.
             while let Some(Ok((stream, client))) =
                 futures::FutureExt::now_or_never(listener.accept())
             {
-                hand_over(&queues, stream, client);
+                entrance.hand_over(stream, client);
             }
         })
     }
@@ -225,6 +261,11 @@ impl Threads {
     /// How far the server is on its way out.
     pub(crate) fn departure(&self) -> &Arc<Departure> {
         &self.departure
+    }
+
+    /// How many connections may be open, and how many were closed for others.
+    pub(crate) fn connections(&self) -> &Arc<ConnectionLimit> {
+        &self.connections
     }
 
     /// Stops accepting and finishes what has begun, within `limit`.
@@ -282,27 +323,79 @@ impl Drop for Threads {
     }
 }
 
-/// Gives a connection to the core that has the fewest.
-fn hand_over(
-    queues: &[(Arc<Core>, UnboundedSender<Accepted>)],
-    stream: tokio::net::TcpStream,
-    client: SocketAddr,
-) {
-    let least = queues
-        .iter()
-        .min_by_key(|(core, _)| core.open_connections());
-    let Some((core, queue)) = least else {
-        return;
-    };
-    let open = core.open_connection();
-    match stream.into_std() {
-        Ok(stream) => {
-            let _stopping = queue.send(Accepted {
-                stream,
-                client,
-                open,
-            });
-        }
-        Err(error) => tracing::warn!("the connection of {client} is lost: {error}"),
+/// What the accepting thread has of the cores.
+struct Entrance {
+    queues: Vec<(Arc<Core>, UnboundedSender<Accepted>)>,
+    server: SocketAddr,
+    admission: Admission,
+}
+
+impl Entrance {
+    fn open_connections(&self) -> usize {
+        let cores = self.queues.iter();
+        cores.map(|(core, _)| core.open_connections()).sum()
     }
+
+    /// Waits until there is room for one more connection, and makes it if it can.
+    async fn make_room(&mut self) {
+        loop {
+            let open = self.open_connections();
+            if !self.admission.is_full(open) {
+                return;
+            }
+            if self.admission.is_full(open.saturating_sub(ON_THEIR_WAY)) {
+                tokio::time::sleep(WAY_PAUSE).await;
+                continue;
+            }
+            if self.admission.make_room() {
+                return;
+            }
+            self.admission.say_full();
+            tokio::time::sleep(ROOM_PAUSE).await;
+        }
+    }
+
+    /// Gives a connection to the core that has the fewest.
+    fn hand_over(&mut self, stream: tokio::net::TcpStream, client: SocketAddr) {
+        let least = self
+            .queues
+            .iter()
+            .min_by_key(|(core, _)| core.open_connections());
+        let Some((core, queue)) = least else {
+            return;
+        };
+        let open = core.open_connection();
+        match stream.into_std() {
+            Ok(stream) => {
+                let client = Arc::new(Client::new(client, self.server));
+                self.admission.add(&client);
+                let _stopping = queue.send(Accepted {
+                    stream,
+                    client,
+                    open,
+                });
+            }
+            Err(error) => say_lost(client, &error),
+        }
+    }
+}
+
+/// Whether the process, or the system, has no file descriptor left.
+#[cfg(unix)]
+fn is_of_too_many_files(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+
+    matches!(
+        Errno::from_io_error(error),
+        Some(Errno::MFILE | Errno::NFILE)
+    )
+}
+
+#[cfg(not(unix))]
+fn is_of_too_many_files(_: &io::Error) -> bool {
+    false
+}
+
+fn say_lost(client: SocketAddr, error: &io::Error) {
+    tracing::warn!("the connection of {client} is lost: {error}");
 }

@@ -10,6 +10,7 @@ use prometheus::proto::{
 use runtime_host_keyvalue::{Backend, Stores};
 
 use crate::app::App;
+use crate::server::admission::ConnectionLimit;
 use crate::server::core::Core;
 use crate::server::departure::Departure;
 use crate::telemetry::cells::{BOUNDS_NS, Times};
@@ -26,6 +27,7 @@ pub(crate) struct Observed {
     pub(crate) cores: Vec<Arc<Core>>,
     pub(crate) stores: Arc<Stores>,
     pub(crate) departure: Arc<Departure>,
+    pub(crate) connections: Arc<ConnectionLimit>,
 }
 
 type Labels<'a> = Vec<(&'static str, &'a str)>;
@@ -46,6 +48,8 @@ impl Observed {
             self.refusals(),
             self.queue_depths(),
             self.connections(),
+            self.connection_limit(),
+            self.connections_closed(),
             self.instances(),
             self.instances_created(),
             self.instances_reused(),
@@ -160,6 +164,30 @@ impl Observed {
         )
     }
 
+    fn connection_limit(&self) -> MetricFamily {
+        single(
+            "runtime_host_connections_max",
+            "Connections of clients that may be open.",
+            self.connections.max as f64,
+        )
+    }
+
+    fn connections_closed(&self) -> MetricFamily {
+        let cut_off = self.cores.iter().map(|core| core.record().cut_off.value());
+        let metrics = [
+            ("limit", self.connections.closed.value()),
+            ("body_timeout", cut_off.sum()),
+        ];
+        let metrics = metrics.map(|(reason, count)| counter(&[("reason", reason)], count));
+        family(
+            "runtime_host_connections_closed_total",
+            "Connections that the host closed: idle ones for new ones, and where an answer stood \
+             still.",
+            MetricType::COUNTER,
+            metrics.into(),
+        )
+    }
+
     fn refusals(&self) -> MetricFamily {
         let metrics = Reason::ALL.into_iter().map(|reason| {
             let counters = self.cores.iter();
@@ -169,7 +197,7 @@ impl Observed {
         });
         family(
             "runtime_host_requests_refused_total",
-            "Requests that were not given to a component.",
+            "Requests that were not given to a component, or not as a whole.",
             MetricType::COUNTER,
             metrics.collect(),
         )

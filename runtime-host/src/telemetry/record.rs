@@ -25,6 +25,8 @@ pub(crate) struct CoreRecord {
     /// Requests that the host answers itself, on no route.
     pub(crate) own: RouteRecord,
     pub(crate) refused: [Counter; Reason::ALL.len()],
+    /// Connections that were closed because an answer stood still.
+    pub(crate) cut_off: Counter,
     /// By their place in the application.
     pub(crate) components: Box<[Arc<ComponentRecord>]>,
     pub(crate) stores: Arc<StoreRecord>,
@@ -36,6 +38,7 @@ impl CoreRecord {
             routes: (0..routes).map(|_| RouteRecord::default()).collect(),
             own: RouteRecord::default(),
             refused: Default::default(),
+            cut_off: Counter::default(),
             components: (0..components).map(|_| Arc::default()).collect(),
             stores: Arc::default(),
         }
@@ -49,7 +52,7 @@ impl CoreRecord {
     }
 }
 
-/// Why a request was not given to a component.
+/// Why a request was not given to a component, or not as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// As many requests or instances as allowed are there.
@@ -62,17 +65,20 @@ pub(crate) enum Reason {
     MethodNotAllowed,
     /// Its body is too long.
     BodyTooLarge,
+    /// Nothing came of its body any more.
+    BodyStalled,
     /// Its URL or its headers are too long.
     HeadTooLarge,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Overload,
         Self::NoRoute,
         Self::BadRequest,
         Self::MethodNotAllowed,
         Self::BodyTooLarge,
+        Self::BodyStalled,
         Self::HeadTooLarge,
     ];
 
@@ -83,6 +89,7 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::BodyTooLarge => "body_too_large",
+            Self::BodyStalled => "body_stalled",
             Self::HeadTooLarge => "head_too_large",
         }
     }
@@ -90,12 +97,13 @@ impl Reason {
     /// None if it was given to a component, or is the host's own answer to a probe.
     fn of(problem: &Problem) -> Option<Self> {
         match problem {
-            Problem::Overloaded => Some(Self::Overload),
+            Problem::Overloaded(_) => Some(Self::Overload),
             Problem::NoRoute => Some(Self::NoRoute),
             Problem::BadRequest(_) => Some(Self::BadRequest),
             Problem::MethodNotAllowed => Some(Self::MethodNotAllowed),
             Problem::BodyTooLarge(_) => Some(Self::BodyTooLarge),
-            Problem::ComponentFailed(_) | Problem::TimedOut(_) | Problem::Leaving => None,
+            Problem::UploadStalled(_) => Some(Self::BodyStalled),
+            Problem::ComponentFailed { .. } | Problem::TimedOut { .. } | Problem::Leaving => None,
         }
     }
 }
@@ -192,12 +200,16 @@ impl<'a> Asked<'a> {
         }
     }
 
-    pub(crate) fn answered(mut self, status: StatusCode) {
+    /// Its answer's head is ready. Gives the time.
+    pub(crate) fn answered(mut self, status: StatusCode) -> Instant {
         self.answered = true;
-        self.route.answered(status.as_u16(), self.at.elapsed());
+        let now = Instant::now();
+        let took = now.saturating_duration_since(self.at);
+        self.route.answered(status.as_u16(), took);
         if let Some(span) = &mut self.span {
             span.answered(Some(status));
         }
+        now
     }
 }
 

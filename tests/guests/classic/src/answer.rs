@@ -102,7 +102,7 @@ impl Answer {
 }
 
 /// Moves a body to `out` until it ends.
-fn pass_on(body: &IncomingBody, out: &OutputStream) -> Result<(), SendError> {
+pub(crate) fn pass_on(body: &IncomingBody, out: &OutputStream) -> Result<(), SendError> {
     const AT_ONCE: u64 = 64 * 1024;
     let input: InputStream = body
         .stream()

@@ -4,9 +4,11 @@
 
 mod answer;
 mod outbound;
+mod respond;
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
+use std::io::Read as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use answer::Answer;
@@ -18,9 +20,16 @@ struct Guest;
 
 impl wasi::exports::http::incoming_handler::Guest for Guest {
     fn handle(request: IncomingRequest, response: ResponseOutparam) {
+        let uri = request.path_with_query().unwrap_or_default();
+        let (path, query) = uri.split_once('?').unwrap_or((uri.as_str(), ""));
+        let sent = match path.rsplit('/').next().unwrap_or_default() {
+            "respond" => respond::respond(query, response),
+            "relay" => respond::relay(&request, query, response),
+            _ => route(request).send(response),
+        };
         // Nobody is left to tell when an answer cannot be sent, most likely because the client
         // has hung up.
-        if let Err(error) = route(request).send(response) {
+        if let Err(error) = sent {
             eprintln!("the answer was not sent: {error}");
         }
     }
@@ -35,6 +44,7 @@ fn route(request: IncomingRequest) -> Answer {
         "hello" => Answer::text("hello\n"),
         "echo" => echo(&request, &uri),
         "body" => Answer::same_body(request),
+        "read" => read(&request),
         "count" => {
             let asked = REQUESTS.fetch_add(1, Ordering::Relaxed) + 1;
             Answer::text(asked.to_string())
@@ -43,6 +53,21 @@ fn route(request: IncomingRequest) -> Answer {
         "environment" => environment(),
         "fetch" => outbound::fetch(query),
         unknown => Answer::with_status(404, format!("this guest has no route `{unknown}`")),
+    }
+}
+
+/// How many bytes the request's body has, read to its end.
+fn read(request: &IncomingRequest) -> Answer {
+    let Ok(body) = request.consume() else {
+        return Answer::with_status(500, "there is no body");
+    };
+    let Ok(mut stream) = body.stream() else {
+        return Answer::with_status(500, "the body cannot be read");
+    };
+    let mut bytes = Vec::new();
+    match stream.read_to_end(&mut bytes) {
+        Ok(read) => Answer::text(read.to_string()),
+        Err(error) => Answer::with_status(500, format!("{error:?}")),
     }
 }
 
@@ -93,6 +118,12 @@ fn spin() -> Answer {
     loop {
         turns = black_box(turns.wrapping_add(1));
     }
+}
+
+/// A number in a query; 0 if it is absent or none.
+fn number(query: &str, name: &str) -> u64 {
+    let value = parameter(query, name);
+    value.and_then(|value| value.parse().ok()).unwrap_or(0)
 }
 
 /// The first value of that name in a query.

@@ -25,7 +25,8 @@ pub(crate) fn fetch(query: &str) -> Answer {
 }
 
 fn get(url: &str, query: &str) -> Result<Answer, ErrorCode> {
-    let response = send(url, query)?;
+    let method = parameter(query, "method").map_or(Method::Get, method);
+    let response = send(&method, url, query)?;
     let body = response
         .consume()
         .map_err(|()| ErrorCode::HttpProtocolError)?;
@@ -35,8 +36,9 @@ fn get(url: &str, query: &str) -> Result<Answer, ErrorCode> {
     Ok(Answer::with_status(response.status(), bytes))
 }
 
-/// Sends a request and waits for the head of the answer.
-fn send(url: &str, query: &str) -> Result<IncomingResponse, ErrorCode> {
+/// Sends a request, with what `query` says of its headers and body, and waits for the head of the
+/// answer.
+pub(crate) fn send(method: &Method, url: &str, query: &str) -> Result<IncomingResponse, ErrorCode> {
     let invalid = || ErrorCode::HttpRequestUriInvalid;
     let uri: Uri = url.parse().map_err(|_| invalid())?;
     let scheme = uri.scheme_str().map(|scheme| match scheme {
@@ -56,9 +58,8 @@ fn send(url: &str, query: &str) -> Result<IncomingResponse, ErrorCode> {
             .map_err(failed)?;
     }
     let request = OutgoingRequest::new(fields);
-    let method = parameter(query, "method").map_or(Method::Get, method);
     request
-        .set_method(&method)
+        .set_method(method)
         .map_err(|()| ErrorCode::HttpRequestMethodInvalid)?;
     request
         .set_scheme(scheme.as_ref())

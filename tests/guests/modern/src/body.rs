@@ -4,16 +4,29 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::SinkExt as _;
-use http_body_util::StreamBody;
 use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt as _, StreamBody};
 use spin_sdk::http::{Request, box_body};
 
-use crate::answer::Answer;
+use crate::answer::{self, Answer};
 use crate::query::Query;
 
 /// The request's own body, as it comes in.
 pub(crate) fn echo(request: Request) -> Answer {
     http::Response::new(box_body(request.into_body()))
+}
+
+/// How many bytes the request's body has, read to its end, after `ms` (0 unless told) in which
+/// nothing is read.
+pub(crate) async fn read(request: Request, query: &Query) -> Answer {
+    let pause = Duration::from_millis(query.number("ms", 0));
+    if !pause.is_zero() {
+        spin_sdk::time::sleep(pause).await;
+    }
+    match request.into_body().collect().await {
+        Ok(body) => answer::text(body.to_bytes().len().to_string()),
+        Err(error) => answer::failed(&error),
+    }
 }
 
 /// `chunks` lines (5 unless told), each `ms` after the one before (0 unless told).

@@ -9,19 +9,20 @@ mod instance;
 mod misbehaviour;
 mod outbound;
 mod query;
+mod relay;
+mod respond;
 mod store;
 
 use answer::Answer;
 use query::Query;
-use spin_sdk::http::{IntoResponse, Request};
-use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::http::{Error, IntoResponse, Request};
 
 #[spin_sdk::http_service]
 async fn handle(request: Request) -> impl IntoResponse {
     route(request).await
 }
 
-async fn route(request: Request) -> Result<Answer, ErrorCode> {
+async fn route(request: Request) -> Result<Answer, Error> {
     let query = Query::of(request.uri());
     let path = request.uri().path().to_owned();
     Ok(match path.rsplit('/').next().unwrap_or_default() {
@@ -29,6 +30,7 @@ async fn route(request: Request) -> Result<Answer, ErrorCode> {
         "echo" => answer::echo(&request),
         "headers" => answer::headers(&query),
         "body" => body::echo(request),
+        "read" => body::read(request, &query).await,
         "stream" => body::stream(&query),
         "big" => body::big(&query),
         "count" => instance::count(),
@@ -42,10 +44,12 @@ async fn route(request: Request) -> Result<Answer, ErrorCode> {
         "increment" => atomics::increment(&query),
         "cas" => atomics::compare_and_swap(&query),
         "fetch" => outbound::fetch(&query).await,
+        "respond" => respond::respond(&query),
+        "relay" => relay::relay(&request, &query).await?,
         "loop" => misbehaviour::spin(),
         "allocate" => misbehaviour::allocate(),
         "trap" => misbehaviour::trap(),
-        "error" => return Err(misbehaviour::error()),
+        "error" => return Err(misbehaviour::error().into()),
         unknown => answer::not_found(unknown),
     })
 }
