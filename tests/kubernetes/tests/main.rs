@@ -14,6 +14,7 @@ mod own_values;
 mod policies;
 mod policy_scan;
 mod quota;
+mod read_values;
 mod release_names;
 mod rendering;
 mod requirements;
