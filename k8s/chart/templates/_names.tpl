@@ -12,11 +12,6 @@ Names and labels that several objects share.
 {{- .Values.executor.name | default (include "edge-rates.name" .) -}}
 {{- end -}}
 
-{{/* What cluster-wide objects are called: releases of different namespaces must not collide. */}}
-{{- define "edge-rates.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "edge-rates.name" .) -}}
-{{- end -}}
-
 {{/* Labels that find the pods of one part; argument: (list . "app"). */}}
 {{- define "edge-rates.selector" -}}
 {{- $root := index . 0 -}}

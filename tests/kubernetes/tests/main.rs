@@ -15,6 +15,7 @@ mod own_values;
 mod policies;
 mod policy_scan;
 mod quota;
+mod read_values;
 mod release_names;
 mod rendering;
 mod requirements;
