@@ -1,5 +1,9 @@
 //! What the SpinKube operator (v0.6.1) makes of a SpinApp and its executor: a Deployment, a Service
 //! and, unless the app brings one, a Secret with the runtime config. Both are named like the app.
+//! What its webhooks make of the SpinApp and the executor before is in [`webhooks`].
+
+pub mod types;
+pub mod webhooks;
 
 use serde_json::{Map, Value, json};
 

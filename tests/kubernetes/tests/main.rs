@@ -12,3 +12,4 @@ mod policy_scan;
 mod rendering;
 mod requirements;
 mod values_schema;
+mod webhooks;
