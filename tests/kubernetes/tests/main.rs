@@ -6,6 +6,7 @@
 mod every_environment;
 mod hardened;
 mod mutations;
+mod neighbours;
 mod network_table;
 mod own_values;
 mod policy_scan;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::rendering::{broken, has_custom_schemas};
 
 const APP: &str = "SpinApp/edge-rates";
-const EXECUTOR: &str = "SpinAppExecutor/edge-rates";
+const EXECUTOR: &str = "SpinAppExecutor/edge-rates.edge-rates";
 const ADMITTED: &str = "SpinApp/edge-rates (as the webhook of the SpinKube operator leaves it)";
 
 #[test]
@@ -84,7 +84,8 @@ fn an_app_that_the_webhook_refuses() {
 
 #[test]
 fn an_executor_that_the_webhook_refuses() {
-    let admitted = "SpinAppExecutor/edge-rates (as the webhook of the SpinKube operator leaves it)";
+    let admitted =
+        "SpinAppExecutor/edge-rates.edge-rates (as the webhook of the SpinKube operator leaves it)";
     broken("production")
         .set(
             EXECUTOR,
