@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod api_server;
 mod every_environment;
 mod hardened;
 mod mutations;
@@ -12,5 +13,7 @@ mod own_values;
 mod policy_scan;
 mod rendering;
 mod requirements;
+mod rollout;
+mod scaling_ways;
 mod values_schema;
 mod webhooks;
