@@ -5,6 +5,7 @@
 
 mod api_server;
 mod every_environment;
+mod exposure;
 mod hardened;
 mod mutations;
 mod neighbours;
