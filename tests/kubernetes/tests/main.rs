@@ -5,6 +5,7 @@
 
 mod api_server;
 mod every_environment;
+mod existing_secrets;
 mod exposure;
 mod hardened;
 mod mutations;
