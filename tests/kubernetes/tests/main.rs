@@ -15,6 +15,7 @@ mod own_values;
 mod policy_scan;
 mod rendering;
 mod requirements;
+mod rights;
 mod rollout;
 mod scaling_ways;
 mod values_schema;
