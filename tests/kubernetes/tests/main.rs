@@ -3,11 +3,11 @@
 
 #![cfg(test)]
 
-mod api_server;
 mod every_environment;
 mod existing_secrets;
 mod exposure;
 mod hardened;
+mod hook_pod;
 mod mutations;
 mod neighbours;
 mod network_table;

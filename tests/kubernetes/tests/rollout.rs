@@ -4,7 +4,7 @@
 use kubernetes::fields::Fields as _;
 use serde_json::json;
 
-use crate::api_server::{ApiServer, Deployment, Ended, Request, refusal, run};
+use crate::hook_pod::{ApiServer, Deployment, Ended, Request, refusal, run};
 use crate::rendering::{rendered, rendered_with};
 
 const JOB: &str = "Job/edge-rates-rollout";

@@ -7,9 +7,10 @@ use kubernetes::chart::Rendered;
 use kubernetes::fields::Fields as _;
 use kubernetes::object::Object;
 use kubernetes::ownership::Owned;
+use kubernetes::{project, yaml};
 use serde_json::{Value, json};
 
-use crate::api_server::{ApiServer, Request, refusal, run};
+use crate::hook_pod::{ApiServer, Request, refusal, run};
 use crate::rendering::rendered_with;
 
 const OPERATOR: &str = "spin-operator";
@@ -143,6 +144,30 @@ fn without_the_hook_there_would_be_one_pod() {
     assert_eq!(fewest(&none, &hpa, false), 1);
     assert_eq!(fewest(&none, &keda, false), 1);
     assert_eq!(fewest(&hpa, &keda, false), PODS);
+}
+
+/// What k8s/README.md says to do where hooks do not run is what the hook does.
+#[test]
+fn the_documented_command_is_what_the_hook_does() {
+    let server = serve(&Arc::new(Mutex::new(running(&release("none")))));
+    let ended = run(&release("hpa"), JOB, &server, 60);
+    assert!(ended.is_success, "{}", ended.log);
+    let seen = server.seen();
+    let patch = seen.iter().find(|one| one.method == "PATCH").unwrap();
+    let (_, query) = patch.path.split_once('?').unwrap();
+
+    let readme = std::fs::read_to_string(project::root().join("k8s/README.md")).unwrap();
+    let (_, command) = readme
+        .split_once("apply --server-side --field-manager=")
+        .unwrap();
+    let (manager, rest) = command.split_once(' ').unwrap();
+    assert_eq!(query, format!("fieldManager={manager}"));
+    let (options, rest) = rest.split_once('\n').unwrap();
+    assert!(!options.contains("--force-conflicts"), "{options}");
+    let (applied, _) = rest.split_once("\nEOF\n").unwrap();
+    let applied: Value = yaml::read(&applied.replace("$replicas", &PODS.to_string())).unwrap();
+    let patched: Value = serde_json::from_str(&patch.body).unwrap();
+    assert_eq!(applied, patched);
 }
 
 #[test]
