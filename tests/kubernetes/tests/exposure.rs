@@ -136,3 +136,21 @@ fn a_class_whose_pods_are_not_known_needs_their_namespace() {
     let said = refused("elsewhere", &theirs);
     assert!(said.contains("exposure.gateway.parentRefs"), "{said}");
 }
+
+/// A list that is empty or that null takes away would mean everybody, or everything.
+#[test]
+fn nobody_is_let_in_because_a_list_is_empty() {
+    for none in [json!([]), Value::Null] {
+        for kind in ["NodePort", "LoadBalancer"] {
+            let from = json!({ "exposedService": { "type": kind, "from": none } });
+            let said = refused("nodeport", &from);
+            assert!(said.contains("exposedService"), "{said}");
+            assert!(said.contains("from"), "{said}");
+        }
+        for list in ["except", "except6"] {
+            let upstreams = json!({ "networkPolicy": { "upstreams": { list: none } } });
+            let said = refused("production", &upstreams);
+            assert!(said.contains(list), "{said}");
+        }
+    }
+}

@@ -15,7 +15,6 @@ use kubernetes::finding::Finding;
 use kubernetes::object::Object;
 use kubernetes::provided::AllProvided;
 use kubernetes::schema::Schemas;
-use kubernetes::yaml;
 use serde_json::Value;
 
 /// What Helm makes of an environment; every environment is rendered once.
@@ -60,8 +59,21 @@ fn environment_with(name: &str, values: &Value) -> Environment {
     if environment.values.is_null() {
         environment.values = Value::Object(serde_json::Map::new());
     }
-    yaml::lay_over(&mut environment.values, values);
+    lay_over(&mut environment.values, values);
     environment
+}
+
+/// Lays values over others, and leaves it to Helm what null takes away: it does so in the chart's own
+/// values, which are not known here.
+fn lay_over(values: &mut Value, over: &Value) {
+    match (values, over) {
+        (Value::Object(values), Value::Object(over)) => {
+            for (key, over) in over {
+                lay_over(values.entry(key).or_insert(Value::Null), over);
+            }
+        }
+        (values, over) => over.clone_into(values),
+    }
 }
 
 /// All schemas; each is read and made ready once.
