@@ -139,7 +139,7 @@ pub(crate) fn run(rendered: &Rendered, job: &str, server: &ApiServer, most: u32)
     for variable in container.list("/env") {
         command.env(
             variable.text("/name").unwrap(),
-            variable.text("/value").unwrap(),
+            variable.text("/value").unwrap_or_default(),
         );
     }
     let output = command

@@ -31,9 +31,9 @@ fn executors_have_names_of_their_own_in_the_whole_cluster() {
     let long = "a".repeat(60);
     let releases = [
         ("rates", "shop"),
-        ("rates", "shop-2"),
+        ("rates", "shop-two"),
         // The same letters, parted elsewhere.
-        ("2-rates", "shop"),
+        ("two-rates", "shop"),
         ("rates", long.as_str()),
         ("rates-2", long.as_str()),
         (
