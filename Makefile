@@ -164,8 +164,9 @@ packages: chart-packages test-image-packages
 	command -v htpasswd >/dev/null || missing="$$missing apache2-utils"
 	command -v skopeo >/dev/null || missing="$$missing skopeo"
 	[[ -x /bin/busybox ]] || missing="$$missing busybox"
+	[[ -x /usr/bin/curl ]] || missing="$$missing curl"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox and Python with venv)
+	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox$(COMMA) curl and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5

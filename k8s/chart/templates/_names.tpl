@@ -8,13 +8,16 @@ Names and labels that several objects share.
 {{- .Values.fullnameOverride | default .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* The executor's name, which has to be the only one in the cluster: the operator deletes no executor
+     as long as a SpinApp, of whichever namespace, names one that is called the same, and then an
+     uninstallation hangs. A namespace has no dots, so no other pair makes the same name; what would be
+     too long is cut, and told apart by its checksum. */}}
 {{- define "edge-rates.executor" -}}
-{{- .Values.executor.name | default (include "edge-rates.name" .) -}}
+{{- $usual := printf "%s.%s" .Release.Namespace (include "edge-rates.name" .) -}}
+{{- if gt (len $usual) 63 -}}
+{{- $usual = printf "%s-%s" ($usual | trunc 54 | trimAll "-.") (sha256sum $usual | trunc 8) -}}
 {{- end -}}
-
-{{/* What cluster-wide objects are called: releases of different namespaces must not collide. */}}
-{{- define "edge-rates.clusterName" -}}
-{{- printf "%s-%s" .Release.Namespace (include "edge-rates.name" .) -}}
+{{- .Values.executor.name | default $usual -}}
 {{- end -}}
 
 {{/* Labels that find the pods of one part; argument: (list . "app"). */}}
@@ -73,3 +76,28 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 
 {{/* Where the host's image tells its own metrics: the operator can't pass it another port. */}}
 {{- define "edge-rates.metricsPort" -}}9090{{- end -}}
+
+{{/* The Secrets that images are pulled with, as a list in JSON: the one of the vault, which is this
+     release's own, and those of the values. */}}
+{{- define "edge-rates.pullSecretNames" -}}
+{{- $names := .Values.imagePullSecrets | default list -}}
+{{- if and (eq .Values.secrets.source "external") .Values.secrets.external.properties.registryCredentials -}}
+{{- $names = prepend $names (include "edge-rates.registrySecret" .) -}}
+{{- end -}}
+{{- $names | toJson -}}
+{{- end -}}
+
+{{/* What the Secret is called that the vault's credentials of the registry are put into. */}}
+{{- define "edge-rates.registrySecret" -}}
+{{- printf "%s-registry-credentials" (include "edge-rates.name" .) -}}
+{{- end -}}
+
+{{/* The same as a field of a pod or an account; nothing if there are none. */}}
+{{- define "edge-rates.pullSecrets" -}}
+{{- with include "edge-rates.pullSecretNames" . | fromJsonArray -}}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end -}}
+{{- end -}}

@@ -31,3 +31,9 @@ prefix = {{ . | quote }}
 {{- end }}
 {{- end }}
 {{ end -}}
+
+{{/* The Secret with the URL of an external Redis, if there is one: then the operator writes the runtime
+     config, and none is made here. */}}
+{{- define "edge-rates.storeUrlSecret" -}}
+{{- if eq .Values.redis.mode "external" -}}{{- .Values.redis.external.urlSecret.name -}}{{- end -}}
+{{- end -}}

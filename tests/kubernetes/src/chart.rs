@@ -101,13 +101,26 @@ impl Chart {
         command
     }
 
-    /// Renders an environment.
+    /// Renders an environment, as the release and in the namespace that everything is written for.
     ///
     /// # Errors
     /// If Helm refuses the values, with what it says; or if what comes out is no YAML.
     pub fn render(&self, environment: &Environment) -> Result<Rendered> {
+        self.render_as(RELEASE, NAMESPACE, environment)
+    }
+
+    /// Renders an environment as another release, or in another namespace.
+    ///
+    /// # Errors
+    /// As [`Chart::render`].
+    pub fn render_as(
+        &self,
+        release: &str,
+        namespace: &str,
+        environment: &Environment,
+    ) -> Result<Rendered> {
         let folder = self.folder.to_string_lossy();
-        let mut command = self.helm(&["template", RELEASE, &folder, "--namespace", NAMESPACE]);
+        let mut command = self.helm(&["template", release, &folder, "--namespace", namespace]);
         let mut values: Value = yaml::read_file(&self.folder.join("values.yaml"))?;
         for file in &environment.files {
             // One of somebody's own has a path from the root, which stays what it is.

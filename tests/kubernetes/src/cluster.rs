@@ -18,6 +18,9 @@ pub struct Cluster<'a> {
     pub rendered: &'a Rendered,
     /// What controllers make, after admission.
     pub made: Vec<Object>,
+    /// Those of the operator's own kinds as its webhooks leave them, which is what the API server
+    /// holds against their schemas.
+    pub admitted: Vec<Object>,
     /// What is provided.
     pub given: Vec<Object>,
     provided: &'a AllProvided,
@@ -36,6 +39,7 @@ impl<'a> Cluster<'a> {
         Self {
             rendered,
             made,
+            admitted: operator::webhooks::admit(&rendered.objects, findings),
             given: provided.objects(&rendered.values),
             provided,
         }

@@ -36,6 +36,7 @@ impl Examination {
         let cluster = Cluster::new(rendered, provided, &mut findings);
         let mut verdict = schemas.check(cluster.own())?;
         findings.append(&mut verdict.findings);
+        findings.append(&mut schemas.check(&cluster.admitted)?.findings);
         findings.extend(checks::all(&cluster)?);
         findings.sort();
         findings.dedup();

@@ -5,6 +5,7 @@
 //! operator's Deployment above all ([`operator`]), as Kyverno's policies change it ([`kyverno`]) —
 //! and [`checks`] looks at the whole: references, selectors, routes, what pods may do. An
 //! [`examination`] is all of it for one environment; [`network`] answers who may talk to whom.
+//! [`ownership`] is what server-side apply makes of a field that several managers write.
 //! [`scan`] asks a policy scanner about it, and [`report`] tells people.
 //!
 //! Everything that is wrong is a [`finding::Finding`], which names an object and a path in it.
@@ -20,6 +21,7 @@ pub mod kyverno;
 pub mod network;
 pub mod object;
 pub mod operator;
+pub mod ownership;
 pub mod project;
 pub mod provided;
 pub mod quantity;

@@ -13,6 +13,8 @@ pub enum Origin {
     Template(String),
     /// A controller in the cluster, as modelled here.
     Controller(&'static str),
+    /// A template of the chart, and then a webhook in the cluster, as modelled here.
+    Webhook(&'static str),
     /// Whoever runs the cluster.
     Operator,
 }
@@ -82,6 +84,7 @@ impl fmt::Display for Object {
         match &self.origin {
             Origin::Template(_) | Origin::Operator => Ok(()),
             Origin::Controller(name) => write!(f, " (made by {name})"),
+            Origin::Webhook(name) => write!(f, " (as the webhook of {name} leaves it)"),
         }
     }
 }

@@ -1,5 +1,9 @@
 //! What the SpinKube operator (v0.6.1) makes of a SpinApp and its executor: a Deployment, a Service
 //! and, unless the app brings one, a Secret with the runtime config. Both are named like the app.
+//! What its webhooks make of the SpinApp and the executor before is in [`webhooks`].
+
+pub mod types;
+pub mod webhooks;
 
 use serde_json::{Map, Value, json};
 
@@ -90,6 +94,17 @@ fn runtime_config(app: &Object) -> Option<Object> {
     {
         return None;
     }
+    let stores = app.body.list("/spec/runtimeConfig/keyValueStores").iter();
+    let stores: Map<String, Value> = stores
+        .map(|store| {
+            let name = store.text("/name").unwrap_or_default();
+            (name.to_owned(), made_store(store))
+        })
+        .collect();
+    let config = json!({
+        "config_provider": [{ "type": "env", "prefix": "SPIN_VARIABLE_" }],
+        "key_value_store": stores,
+    });
     let body = json!({
         "apiVersion": "v1",
         "kind": "Secret",
@@ -98,12 +113,29 @@ fn runtime_config(app: &Object) -> Option<Object> {
             "namespace": app.namespace(),
             "labels": { APP_LABEL: app.name() },
         },
-        "data": { "runtime-config.toml": "" },
+        "data": { "runtime-config.toml": toml::to_string(&config).unwrap_or_default() },
     });
     Some(Object {
         body,
         origin: ORIGIN,
     })
+}
+
+/// A store in the runtime config. Every option is written as text; what comes from a Secret is not
+/// known here, and something stands in its place.
+fn made_store(store: &Value) -> Value {
+    let mut made = json!({ "type": store.get("type") });
+    for option in store.list("/options") {
+        let name = option.text("/name").unwrap_or_default();
+        let unknown = if name == "url" {
+            "redis://secret"
+        } else {
+            "secret"
+        };
+        let value = option.text("/value").filter(|value| !value.is_empty());
+        extend(&mut made, json!({ name: value.unwrap_or(unknown) }));
+    }
+    made
 }
 
 fn deployment(app: &Object, executor: &Object) -> Result<Object, String> {

@@ -137,6 +137,7 @@ fn every_pod_is_where_values_want_it() {
         "production",
         &json!({
             "redis": { "builtin": { "scheduling": place } },
+            "rollout": { "scheduling": place },
             "test": { "scheduling": place },
             "kyverno": { "spread": place },
         }),

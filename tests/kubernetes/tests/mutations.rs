@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::rendering::broken;
 
 const APP: &str = "SpinApp/edge-rates";
-const EXECUTOR: &str = "SpinAppExecutor/edge-rates";
+const EXECUTOR: &str = "SpinAppExecutor/edge-rates.edge-rates";
 const REDIS: &str = "StatefulSet/edge-rates-redis";
 const MADE: &str = "Deployment/edge-rates (made by the SpinKube operator)";
 const DIGEST: &str = "sha256:4a5f1d0f9c2e6b8d7a3c5e1f0b9d8c7a6e5f4d3c2b1a09f8e7d6c5b4a3928170";

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::rendering::rendered;
 
-/// Asks about every pair of an environment; the workloads are `app`, `redis` and `test`.
+/// Asks about every pair of an environment; the workloads are `app`, `redis`, `test` and `rollout`.
 fn ask(environment: &str, questions: &[(&str, &str, u16, Protocol, bool)]) {
     let rendered = rendered(environment);
     let provided = AllProvided::listed().unwrap();
@@ -22,7 +22,7 @@ fn ask(environment: &str, questions: &[(&str, &str, u16, Protocol, bool)]) {
     };
     let pod = |namespace: &'static str, labels| Peer::Pod { namespace, labels };
     let peer = |name: &str| match name {
-        "app" | "redis" | "test" => Peer::Ours(workload(name)),
+        "app" | "redis" | "test" | "rollout" => Peer::Ours(workload(name)),
         "envoy" => pod(
             "envoy-gateway-system",
             json!({ "app.kubernetes.io/name": "envoy" }),
@@ -106,6 +106,16 @@ fn only_what_has_to_talk_does() {
                 ("test", "redis", 6379, Tcp, false),
                 ("test", "dns", 53, Udp, true),
                 ("test", "104.16.0.1", 443, Tcp, false),
+                // So does the hook after an upgrade, which also asks the API server; the one before
+                // has the same labels.
+                ("rollout", "app", 80, Tcp, true),
+                ("rollout", "app", 9090, Tcp, false),
+                ("rollout", "redis", 6379, Tcp, false),
+                ("rollout", "dns", 53, Udp, true),
+                ("rollout", "10.96.0.1", 443, Tcp, true),
+                ("rollout", "172.18.0.2", 6443, Tcp, true),
+                ("rollout", "104.16.0.1", 80, Tcp, false),
+                ("stranger", "rollout", 80, Tcp, false),
                 // Everybody else stays outside.
                 ("stranger", "app", 80, Tcp, false),
                 ("stranger", "redis", 6379, Tcp, false),

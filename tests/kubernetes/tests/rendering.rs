@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use kubernetes::chart::{Chart, Rendered};
 use kubernetes::checks::secrets::decoded;
-use kubernetes::environments;
+use kubernetes::environments::{self, Environment};
 use kubernetes::examination::Examination;
 use kubernetes::fields::Fields as _;
 use kubernetes::finding::Finding;
@@ -27,6 +27,53 @@ pub(crate) fn rendered(name: &str) -> Rendered {
         chart.render(&environment).unwrap()
     };
     all.entry(name.to_owned()).or_insert_with(make).clone()
+}
+
+/// What Helm makes of an environment with values laid over it.
+#[track_caller]
+pub(crate) fn rendered_with(name: &str, values: &Value) -> Rendered {
+    let environment = environment_with(name, values);
+    Chart::ours().unwrap().render(&environment).unwrap()
+}
+
+/// The same as another release.
+#[track_caller]
+pub(crate) fn rendered_as(release: &str, namespace: &str, values: &Value) -> Rendered {
+    let environment = environment_with("production", values);
+    let chart = Chart::ours().unwrap();
+    chart.render_as(release, namespace, &environment).unwrap()
+}
+
+/// Lays values over an environment, and gives back why Helm refuses them.
+#[track_caller]
+pub(crate) fn refused(name: &str, values: &Value) -> String {
+    let environment = environment_with(name, values);
+    match Chart::ours().unwrap().render(&environment) {
+        Ok(_) => panic!("rendered with {values}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn environment_with(name: &str, values: &Value) -> Environment {
+    let mut environment = environments::named(name).unwrap();
+    if environment.values.is_null() {
+        environment.values = Value::Object(serde_json::Map::new());
+    }
+    lay_over(&mut environment.values, values);
+    environment
+}
+
+/// Lays values over others, and leaves it to Helm what null takes away: it does so in the chart's own
+/// values, which are not known here.
+fn lay_over(values: &mut Value, over: &Value) {
+    match (values, over) {
+        (Value::Object(values), Value::Object(over)) => {
+            for (key, over) in over {
+                lay_over(values.entry(key).or_insert(Value::Null), over);
+            }
+        }
+        (values, over) => over.clone_into(values),
+    }
 }
 
 /// All schemas; each is read and made ready once.

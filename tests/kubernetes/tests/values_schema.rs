@@ -1,23 +1,12 @@
 //! Wrong values are refused by Helm before anything is rendered, with the name of the value.
 
-use kubernetes::chart::Chart;
-use kubernetes::environments;
 use kubernetes::fields::Fields;
 use kubernetes::{project, yaml};
 use serde_json::{Value, json};
 
-/// Lays values over an environment, and gives back why Helm refuses them.
 #[track_caller]
 fn refused(environment: &str, values: Value) -> String {
-    let mut environment = environments::named(environment).unwrap();
-    if environment.values.is_null() {
-        environment.values = json!({});
-    }
-    yaml::lay_over(&mut environment.values, &values);
-    match Chart::ours().unwrap().render(&environment) {
-        Ok(_) => panic!("rendered with {values}"),
-        Err(error) => error.to_string(),
-    }
+    crate::rendering::refused(environment, &values)
 }
 
 #[test]

@@ -14,13 +14,19 @@ use crate::finding::Finding;
 /// What it is called, in whatever holds it.
 const KEY: &str = "runtime-config.toml";
 
-/// Reads every runtime config: of the chart, and of the Secrets that it shows how to make.
+/// Reads every runtime config: of the chart, of the Secrets that it shows how to make, and the one that
+/// the operator writes where the app brings none.
 /// `manifest` is that of the app.
 pub fn check(cluster: &Cluster<'_>, manifest: &Value, to: &mut Vec<Finding>) {
     let rendered = cluster.rendered.objects.iter().map(|one| (one, ""));
     let shown = cluster.given.iter();
     let shown = shown.map(|one| (one, "in k8s/chart/secret.example.yaml: "));
-    for (object, place) in rendered.chain(shown) {
+    let made = cluster.made.iter().filter(|one| {
+        let is_labelled = one.labels().get(crate::operator::APP_LABEL).is_some();
+        one.kind() == "Secret" && is_labelled
+    });
+    let made = made.map(|one| (one, ""));
+    for (object, place) in rendered.chain(shown).chain(made) {
         for at in ["/data", "/stringData", "/spec/target/template/data"] {
             let path = format!("{at}{}", step(KEY));
             let Some(text) = object.body.text(&path) else {
