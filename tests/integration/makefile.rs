@@ -201,6 +201,33 @@ async fn make_up_serves_says_what_to_try_and_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn make_up_says_which_settings_cannot_work_and_stops() {
+    let folder = folder(&["cargo", "rustup"]);
+    let mut make = make(&folder);
+    make.arg("up")
+        .arg(format!("LISTEN=127.0.0.1:{}", free_port()))
+        .arg(format!("BIN={}", binary().parent().unwrap().display()))
+        .arg("ARGS=--variable currencies=USX --variable api_keys=hunter2")
+        .process_group(0);
+    let make = make.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let make = make.unwrap();
+    let group = ProcessGroup(make.id().unwrap());
+    let output = timeout(SOON, make.wait_with_output()).await;
+    let output = output.expect("it ends by itself").unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success(), "{said}");
+    for line in [
+        "These settings can't work:\n",
+        "  currencies: currency 'USX': it is not among the listed currencies; did you mean USD?",
+        "  api_keys: entry 1 is neither `name:key` nor",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert!(!said.contains("hunter2"), "{said}");
+    until("no process is left", async || !group.signal("-0")).await;
+}
+
+#[tokio::test]
 async fn make_up_on_redis_keeps_the_board_there_and_ends_it_too() {
     let folder = folder(&["cargo", "rustup"]);
     let state = folder.path().join(".spin/simulated");

@@ -10,7 +10,7 @@ use tokio::process::Command;
 /// Runs the script against an app, with nothing on the path but what the pod's image has.
 async fn smoke(app: &App, keys_required: bool) -> Output {
     let programs = tempfile::tempdir().unwrap();
-    for program in ["sleep", "timeout", "wget"] {
+    for program in ["nc", "sed", "sleep", "timeout", "wget"] {
         symlink("/bin/busybox", programs.path().join(program)).unwrap();
     }
     Command::new("/bin/busybox")
@@ -61,4 +61,20 @@ async fn the_smoke_test_of_the_chart_says_which_route_fails() {
     let failed = "FAILED  /v1/rates: no 200\n";
     assert!(told(&output).contains(failed), "{}", told(&output));
     assert!(told(&output).contains("ok      /healthz\n"));
+}
+
+#[tokio::test]
+async fn the_smoke_test_of_the_chart_says_which_setting_is_wrong() {
+    let app = App::with(&[("currencies", "USX"), ("rate_limit", "few")]).await;
+    let output = smoke(&app, false).await;
+    assert!(!output.status.success(), "{}", told(&output));
+    let told = told(&output);
+    for line in [
+        "FAILED  /ready: these settings can't work:\n",
+        "        currencies: currency 'USX': it is not among the listed currencies; did you mean USD?",
+        "        rate_limit: `few` is no limit",
+    ] {
+        assert!(told.contains(line), "{line}{told}");
+    }
+    assert!(!told.contains('{'), "{told}");
 }

@@ -30,7 +30,11 @@ struct Stream {
 
 impl Stream {
     async fn open(app: &App, headers: &[(&str, &str)]) -> Stream {
-        let response = app.send("GET", ROUTE, headers, None).await;
+        Stream::open_at(app, ROUTE, headers).await
+    }
+
+    async fn open_at(app: &App, target: &str, headers: &[(&str, &str)]) -> Stream {
+        let response = app.send("GET", target, headers, None).await;
         assert_eq!(response.status(), 200);
         Stream {
             response,
@@ -152,6 +156,33 @@ async fn a_client_that_comes_back_is_not_told_what_it_knows() {
 }
 
 #[tokio::test]
+async fn a_client_may_say_in_the_query_what_it_knows_and_the_header_goes_first() {
+    let app = App::start().await;
+    let open = async |in_query: &str, in_header: Option<&str>| {
+        let target = format!("{ROUTE}&lastEventId={in_query}&_=17");
+        let headers: Vec<_> = in_header
+            .map(|id| ("last-event-id", id))
+            .into_iter()
+            .collect();
+        Stream::open_at(&app, &target, &headers).await
+    };
+    let (mut id, _) = Stream::open(&app, &[]).await.event().await;
+    for is_in_header in [false, true] {
+        let mut stream = match is_in_header {
+            false => open(&id, None).await,
+            true => open("none", Some(&id)).await,
+        };
+        assert!(matches!(stream.next().await, Some(Item::Retry(_))));
+        app.advance(UNTIL_DUE);
+        let (next, _) = stream.event().await;
+        assert_ne!(next, id, "the first event is of the next board");
+        id = next;
+    }
+    let (told, _) = open(&id, Some("none")).await.event().await;
+    assert_eq!(told, id, "by the header it knows nothing");
+}
+
+#[tokio::test]
 async fn a_board_that_turns_stale_is_news() {
     let app = App::with(&[("providers", "coingecko")]).await;
     let mut stream = Stream::open(&app, &[]).await;
@@ -220,6 +251,8 @@ async fn what_is_wrong_is_a_problem_before_the_stream_begins() {
         ("ids=bitcoinn", "ids"),
         ("vs=XXX", "vs"),
         ("precision=2", "precision"),
+        ("event=boards", "event"),
+        ("lasteventid=x", "lasteventid"),
     ] {
         let answer = app.get(&format!("/v1/stream?{query}")).await;
         let problem = answer.expect_status(422).json();

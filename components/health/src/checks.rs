@@ -9,6 +9,7 @@ use edge_rates_kit::stored;
 use edge_rates_quotes::breaker::{Open, stage};
 use edge_rates_quotes::stored::Failure;
 use edge_rates_quotes::{Head, Millis};
+use edge_rates_settings::Faults;
 use futures::future::{Either, select};
 use serde_json::{Map, Value, json};
 use std::pin::pin;
@@ -20,17 +21,40 @@ const READY_DEADLINE: Duration = Duration::from_millis(80);
 /// A person can wait longer than a probe.
 const HEALTH_DEADLINE: Duration = Duration::from_secs(1);
 
-/// Readiness: can the store be read? An upstream that is down changes nothing, otherwise all
-/// replicas would leave their Service together.
-pub(crate) async fn ready<W: Store + Clock>(world: &W) -> Answer {
+/// When to ask again where settings are wrong, in seconds: they have to be set anew.
+const RETRY_SETTINGS: &str = "10";
+
+/// Readiness: do the settings work, and can the store be read? An upstream that is down changes
+/// nothing, otherwise all replicas would leave their Service together. Settings that can't work
+/// keep a new release from taking the place of one that serves.
+pub(crate) async fn ready<W: Store + Clock>(world: &W, faults: Option<Faults>) -> Answer {
+    if let Some(faults) = faults {
+        let body = json!({"ready": false, "settings": told(&faults)});
+        return retry(verdict(false, body.to_string()), RETRY_SETTINGS);
+    }
     match in_time(world, stored::head(world), READY_DEADLINE).await {
         Ok(_) => verdict(true, r#"{"ready":true}"#),
         Err(_) => retry_soon(verdict(false, r#"{"ready":false}"#)),
     }
 }
 
+/// Which variables can't work, and why.
+fn told(faults: &Faults) -> Value {
+    let each = faults
+        .iter()
+        .map(|fault| json!({"variable": fault.name, "reason": fault.reason}));
+    each.collect()
+}
+
+fn settings(faults: Option<&Faults>) -> Value {
+    match faults {
+        None => json!({"status": "ok"}),
+        Some(faults) => json!({"status": "failing", "wrong": told(faults)}),
+    }
+}
+
 /// Health: what works and what doesn't, for people and dashboards.
-pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
+pub(crate) async fn health<W: Store + Clock>(world: &W, faults: Option<Faults>) -> Answer {
     let head = in_time(world, stored::head(world), HEALTH_DEADLINE).await;
     let failure = in_time(world, stored::failure(world), HEALTH_DEADLINE).await;
     let circuits = in_time(world, stored::circuits(world), HEALTH_DEADLINE).await;
@@ -40,7 +64,10 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
             log::warning(json!({"event": "store failed", "detail": reason}));
             let body = json!({
                 "status": "degraded",
-                "checks": {"store": {"status": "failing", "detail": "The log says why."}},
+                "checks": {
+                    "settings": settings(faults.as_ref()),
+                    "store": {"status": "failing", "detail": "The log says why."},
+                },
             });
             return retry_soon(verdict(false, body.to_string()));
         }
@@ -48,7 +75,7 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
     let now = world.now();
     let failure = failure.filter(|failure| failure.is_last(head.as_ref()));
     let is_refused = head.as_ref().is_some_and(|head| now >= head.refused_from);
-    let status = if failure.is_some() || is_refused {
+    let status = if faults.is_some() || failure.is_some() || is_refused {
         "degraded"
     } else {
         "ok"
@@ -56,13 +83,18 @@ pub(crate) async fn health<W: Store + Clock>(world: &W) -> Answer {
     let body = json!({
         "status": status,
         "checks": {
+            "settings": settings(faults.as_ref()),
             "store": {"status": "ok"},
             "board": board(head.as_ref(), now),
             "upstream": upstream(failure.as_ref()),
             "circuits": not_closed(&circuits, now),
         },
     });
-    verdict(true, body.to_string())
+    let answer = verdict(faults.is_none(), body.to_string());
+    match faults {
+        None => answer,
+        Some(_) => retry(answer, RETRY_SETTINGS),
+    }
 }
 
 fn board(head: Option<&Head>, now: Millis) -> Value {
@@ -115,8 +147,12 @@ fn not_closed(circuits: &[(String, Open)], now: Millis) -> Value {
     })
 }
 
-fn retry_soon(mut answer: Answer) -> Answer {
-    answer.set("retry-after", "1");
+fn retry_soon(answer: Answer) -> Answer {
+    retry(answer, "1")
+}
+
+fn retry(mut answer: Answer, seconds: &'static str) -> Answer {
+    answer.set("retry-after", seconds);
     answer
 }
 
@@ -139,6 +175,7 @@ async fn in_time<W: Clock, T>(
 mod tests {
     use super::*;
     use edge_rates_kit::fake::World;
+    use edge_rates_kit::variables::VariableError;
     use edge_rates_quotes::Policy;
     use edge_rates_quotes::breaker::{Fingerprint, Reason};
     use edge_rates_quotes::stored::{FAILURE_KEY, HEAD_KEY};
@@ -162,22 +199,47 @@ mod tests {
     #[test]
     fn an_empty_store_is_ready_and_well() {
         let world = World::new();
-        assert_eq!(block_on(ready(&world)).status(), 200);
-        let answer = block_on(health(&world));
+        assert_eq!(block_on(ready(&world, None)).status(), 200);
+        let answer = block_on(health(&world, None));
         assert_eq!(answer.status(), 200);
         assert_eq!(body(&answer)["status"], "ok");
         assert_eq!(body(&answer)["checks"]["board"]["status"], "empty");
     }
 
     #[test]
+    fn settings_that_cannot_work_are_named_and_neither_ready_nor_well() {
+        let world = World::new();
+        let faults = || {
+            Some(Faults::from(vec![VariableError {
+                name: "currencies".into(),
+                reason: "currency 'USX': did you mean USD?".into(),
+            }]))
+        };
+        let wrong =
+            json!([{"variable": "currencies", "reason": "currency 'USX': did you mean USD?"}]);
+        let answer = block_on(ready(&world, faults()));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        assert_eq!(body(&answer), json!({"ready": false, "settings": wrong}));
+        let answer = block_on(health(&world, faults()));
+        assert_eq!(answer.status(), 503);
+        assert_eq!(answer.header("retry-after"), Some("10"));
+        assert_eq!(body(&answer)["status"], "degraded");
+        assert_eq!(body(&answer)["checks"]["settings"]["wrong"], wrong);
+        world.break_store(true);
+        let answer = block_on(health(&world, faults()));
+        assert_eq!(body(&answer)["checks"]["settings"]["wrong"], wrong);
+    }
+
+    #[test]
     fn a_broken_store_is_neither() {
         let world = World::new();
         world.break_store(true);
-        let answer = block_on(ready(&world));
+        let answer = block_on(ready(&world, None));
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.body().as_ref(), br#"{"ready":false}"#);
         assert_eq!(answer.header("retry-after"), Some("1"));
-        let answer = block_on(health(&world));
+        let answer = block_on(health(&world, None));
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.header("retry-after"), Some("1"));
         assert_eq!(body(&answer)["checks"]["store"]["status"], "failing");
@@ -225,10 +287,10 @@ mod tests {
     #[test]
     fn a_store_that_does_not_answer_in_time_is_as_good_as_none() {
         assert_eq!(READY_DEADLINE, Duration::from_millis(80));
-        let answer = block_on(ready(&Stalled));
+        let answer = block_on(ready(&Stalled, None));
         assert_eq!(answer.status(), 503);
         assert_eq!(answer.header("retry-after"), Some("1"));
-        assert_eq!(block_on(health(&Stalled)).status(), 503);
+        assert_eq!(block_on(health(&Stalled, None)).status(), 503);
     }
 
     #[test]
@@ -245,8 +307,8 @@ mod tests {
             asked_with: Fingerprint(7),
         };
         block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
-        assert_eq!(block_on(ready(&world)).status(), 200);
-        let answer = block_on(health(&world));
+        assert_eq!(block_on(ready(&world, None)).status(), 200);
+        let answer = block_on(health(&world, None));
         assert_eq!(answer.status(), 200);
         let body = body(&answer);
         assert_eq!(body["status"], "degraded");
@@ -269,7 +331,7 @@ mod tests {
         block_on(world.set(FAILURE_KEY, &failure.encode())).unwrap();
         world.advance(Duration::from_secs(1));
         store_board(&world);
-        assert_eq!(body(&block_on(health(&world)))["status"], "ok");
+        assert_eq!(body(&block_on(health(&world, None)))["status"], "ok");
     }
 
     #[test]
@@ -277,7 +339,7 @@ mod tests {
         let world = World::new();
         store_board(&world);
         world.advance(Duration::from_secs(90_000));
-        let body = body(&block_on(health(&world)));
+        let body = body(&block_on(health(&world, None)));
         assert_eq!(body["status"], "degraded");
         assert_eq!(body["checks"]["board"]["status"], "refused");
     }
@@ -286,7 +348,7 @@ mod tests {
     fn circuits_that_are_not_closed_are_named() {
         let world = World::new();
         store_board(&world);
-        let healthy = body(&block_on(health(&world)));
+        let healthy = body(&block_on(health(&world, None)));
         assert_eq!(healthy["checks"]["circuits"]["status"], "closed");
         let open = Open {
             since: world.now(),
@@ -296,7 +358,7 @@ mod tests {
             asked_with: Fingerprint(7),
         };
         block_on(world.set("c/coingecko", &open.encode())).unwrap();
-        let body = body(&block_on(health(&world)));
+        let body = body(&block_on(health(&world, None)));
         assert_eq!(body["status"], "ok", "others give the prices");
         let circuit = &body["checks"]["circuits"]["not_closed"]["coingecko"];
         assert_eq!(circuit["state"], "open");

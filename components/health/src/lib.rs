@@ -1,8 +1,10 @@
 //! Component: /health, /healthz and /ready.
 //!
-//! Liveness touches nothing; readiness reads the store once; health tells a person what works.
+//! Liveness touches nothing; readiness checks the settings and reads the store once; health tells
+//! a person what works.
 
 mod checks;
+mod settings;
 
 use bytes::Bytes;
 use edge_rates_kit::answer::Answer;
@@ -33,8 +35,8 @@ async fn route(world: &World, request: &Request) -> Routed {
     serving::read(request, route, &[], async |route| {
         let mut answer = match route {
             "/healthz" => Answer::json(r#"{"status":"ok"}"#),
-            "/ready" => checks::ready(world).await,
-            _ => checks::health(world).await,
+            "/ready" => checks::ready(world, settings::check(world).await).await,
+            _ => checks::health(world, settings::check(world).await).await,
         };
         answer.set("cache-control", "no-store");
         Ok(answer)

@@ -9,7 +9,8 @@ use crate::request_id::RequestId;
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
-use std::cell::OnceCell;
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell};
 use std::fmt::Debug;
 use std::time::Duration;
 
@@ -48,6 +49,14 @@ impl Head for Parts {
         body::empty()
     }
 }
+
+/// The parameter that clients add to get past caches on their way (`_=1795225200`), as jQuery
+/// does. It says nothing about the answer and is taken everywhere.
+const CACHE_BUSTER: &str = "_";
+
+/// The parameter in which a client that can't send headers shows its API key, where a deployment
+/// takes it there.
+pub const KEY_PARAMETER: &str = "api_key";
 
 /// Room for the segments that most paths have.
 const SEGMENTS: usize = 6;
@@ -132,6 +141,59 @@ impl Request {
         segments
     }
 
+    /// The target without the parameters that say nothing about the answer: what gets past
+    /// caches, the key if it is [taken](Request::take_key) from there, and those of these names.
+    /// What an answer is kept under is made of this, so that it is kept once, and without a key.
+    pub fn question(&self, others: &[&str]) -> Cow<'_, str> {
+        let Some(query) = self.target.get(self.path_end + 1..) else {
+            return Cow::Borrowed(&self.target);
+        };
+        let is_beside = |parameter: &&str| {
+            let written = parameter.split('=').next().unwrap_or_default();
+            let name = match written.contains(['%', '+']) {
+                false => Cow::Borrowed(written),
+                // Names may be escaped like values.
+                true => form_urlencoded::parse(written.as_bytes())
+                    .next()
+                    .map_or(Cow::Borrowed(written), |(name, _)| name),
+            };
+            name == CACHE_BUSTER
+                || name == KEY_PARAMETER && self.is_key_taken()
+                || others.contains(&&*name)
+        };
+        if !query.split('&').any(|parameter| is_beside(&parameter)) {
+            return Cow::Borrowed(&self.target);
+        }
+        let rest = query.split('&').filter(|parameter| !is_beside(parameter));
+        let mut question = self.path().to_owned();
+        for (place, parameter) in rest.enumerate() {
+            question.push(if place == 0 { '?' } else { '&' });
+            question.push_str(parameter);
+        }
+        Cow::Owned(question)
+    }
+
+    /// Takes a key in the query from now on: [`key`](Request::key) gives it, and it is a
+    /// parameter of every route.
+    pub fn take_key(&self) {
+        if self.path_end < self.target.len() {
+            self.query().is_key_taken.set(true);
+        }
+    }
+
+    fn is_key_taken(&self) -> bool {
+        let query = self.query.get();
+        query.is_some_and(|query| query.is_key_taken.get())
+    }
+
+    /// The key in the query, if it is taken from there.
+    pub fn key(&self) -> Option<&str> {
+        match self.is_key_taken() {
+            true => self.query().first(KEY_PARAMETER),
+            false => None,
+        }
+    }
+
     /// Query parameters.
     pub fn query(&self) -> &Query {
         let text = self.target.get(self.path_end + 1..).unwrap_or_default();
@@ -172,20 +234,23 @@ impl Request {
 /// Query parameters in the order they came, percent-decoded
 /// (application/x-www-form-urlencoded of the URL standard).
 #[derive(Debug, Default)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query {
+    pairs: Vec<(String, String)>,
+    is_key_taken: Cell<bool>,
+}
 
 impl Query {
     fn parse(text: &str) -> Query {
-        Query(
-            form_urlencoded::parse(text.as_bytes())
-                .into_owned()
-                .collect(),
-        )
+        let pairs = form_urlencoded::parse(text.as_bytes());
+        Query {
+            pairs: pairs.into_owned().collect(),
+            is_key_taken: Cell::new(false),
+        }
     }
 
     /// The value of `name`, the first one if it is repeated.
     pub fn first(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.0.iter().find(|(key, _)| key == name)?;
+        let (_, value) = self.pairs.iter().find(|(key, _)| key == name)?;
         Some(value)
     }
 
@@ -198,17 +263,23 @@ impl Query {
             .ok_or_else(|| Problem::missing(name, example))
     }
 
-    /// Checks that nothing but `known` was given, and each at most once.
+    /// Checks that nothing but `known` was given, and each at most once, beside what every route
+    /// takes: what gets past caches, and the key where that is taken.
     ///
     /// # Errors
     /// A 422 problem that names the parameter, and the nearest known one.
     pub fn expect(&self, known: &[&str]) -> Result<(), Problem> {
-        for (index, (name, _)) in self.0.iter().enumerate() {
-            if !known.contains(&name.as_str()) {
+        for (index, (name, _)) in self.pairs.iter().enumerate() {
+            if name == CACHE_BUSTER {
+                continue;
+            }
+            let is_known =
+                known.contains(&name.as_str()) || name == KEY_PARAMETER && self.is_key_taken.get();
+            if !is_known {
                 return Err(Problem::parameter(name, unknown_parameter(name, known)));
             }
             if self
-                .0
+                .pairs
                 .iter()
                 .take(index)
                 .any(|(earlier, _)| earlier == name)
@@ -292,6 +363,58 @@ mod tests {
         );
     }
 
+    fn request(target: &str) -> Request {
+        let head = http::Request::new(()).into_parts().0;
+        let target = target.to_owned();
+        Request::new(Method::GET, target, Box::new(head), &World::new())
+    }
+
+    #[test]
+    fn what_gets_past_caches_is_a_parameter_of_every_route() {
+        for target in ["/a?_=1", "/a?vs=usd&_=1&_=2", "/a?_"] {
+            assert_eq!(request(target).query().expect(&["vs"]), Ok(()), "{target}");
+        }
+        let other = request("/a?__=1").query().expect(&["vs"]).unwrap_err();
+        assert_eq!(other.status(), 422);
+    }
+
+    #[test]
+    fn a_key_in_the_query_is_one_only_where_it_is_taken() {
+        let request = request("/a?api_key=k");
+        assert_eq!(request.key(), None);
+        assert_eq!(request.query().expect(&[]).unwrap_err().status(), 422);
+        request.take_key();
+        assert_eq!(request.key(), Some("k"));
+        assert_eq!(request.query().expect(&[]), Ok(()));
+    }
+
+    #[test]
+    fn the_question_has_neither_the_key_nor_what_says_nothing() {
+        let question = |target: &str, others: &[&str]| {
+            let request = request(target);
+            request.take_key();
+            request.question(others).into_owned()
+        };
+        for target in [
+            "/a",
+            "/a?_=1",
+            "/a?api_key=k",
+            "/a?api%5Fkey=k&_=2",
+            "/a?seen=3&_",
+        ] {
+            assert_eq!(question(target, &["seen"]), "/a", "{target}");
+        }
+        assert_eq!(
+            question("/a?x=1&_=5&y=2&api_key=k&x=3", &[]),
+            "/a?x=1&y=2&x=3"
+        );
+        let kept = "/a?seen=3&_a=1&x=_=1&key=api_key";
+        assert_eq!(question(kept, &[]), kept);
+        assert!(matches!(request(kept).question(&[]), Cow::Borrowed(_)));
+        let refused = request("/a?api_key=k");
+        assert_eq!(refused.question(&[]), "/a?api_key=k");
+    }
+
     #[test]
     fn segments_are_what_slashes_begin() {
         for (target, expected) in [
@@ -303,9 +426,7 @@ mod tests {
             ("*", &[]),
             ("a/b", &["b"]),
         ] {
-            let request = http::Request::new(()).into_parts().0;
-            let target = target.to_owned();
-            let request = Request::new(Method::GET, target, Box::new(request), &World::new());
+            let request = request(target);
             assert_eq!(request.segments(), expected, "{}", request.target());
         }
     }

@@ -164,10 +164,10 @@ pub async fn read(
     Routed::new(route, request, result)
 }
 
-/// What a route that only takes POST answers to other methods, and to a query, which it has none.
+/// What a route that only takes POST answers to other methods.
 pub fn beside_posting(request: &Request) -> Option<Result<Answer, Problem>> {
     match *request.method() {
-        Method::POST => Some(Err(request.query().expect(&[]).err()?)),
+        Method::POST => None,
         Method::OPTIONS => Some(Ok(answer::options(POST))),
         _ => Some(Err(Problem::method_not_allowed(
             request.method().as_str(),

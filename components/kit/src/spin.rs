@@ -33,7 +33,9 @@ use edge_rates_quotes::Millis;
 use futures::future::{Either, select};
 use futures::{Stream, StreamExt};
 use keyvalue::wasi::keyvalue::{atomics, store as wasi_store};
+use serde_json::json;
 use spin_sdk::key_value;
+use spin_sdk::variables;
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{self as wasi_http, ErrorCode, RequestOptions};
@@ -402,10 +404,23 @@ impl Background for World {
 impl Variables for World {
     async fn variable(&self, name: &str) -> Result<String, VariableError> {
         // Boxed: this is awaited in two dozen places, each of which would contain all of it.
-        let value = Box::pin(spin_sdk::variables::get(name)).await;
+        let value = Box::pin(variables::get(name)).await;
         value.map_err(|error| VariableError {
             name: name.to_owned(),
-            reason: error.to_string(),
+            reason: match error {
+                variables::Error::Undefined(_) => {
+                    "it is not there; add it to the component's variables in spin.toml".to_owned()
+                }
+                // What a provider of variables says may tell of its own insides.
+                error => {
+                    log::warning(json!({
+                        "event": "variable unreadable",
+                        "variable": name,
+                        "detail": error.to_string(),
+                    }));
+                    "it can't be read; the log says why".to_owned()
+                }
+            },
         })
     }
 }

@@ -176,13 +176,19 @@ impl Asset {
         self.rank
     }
 
-    /// What this provider calls it, where that is not its [`symbol`](Asset::symbol): `XBT`.
+    /// What this provider calls it, where that is neither its [`ticker`](Asset::ticker) nor its
+    /// id: `XBT`.
     pub fn code(&self, provider: &str) -> Option<&str> {
         self.codes
             .iter()
             .find(|(known, _)| known == provider)
             .map(|(_, code)| &**code)
-            .or(self.listed_symbol)
+    }
+
+    /// The ticker that exchanges know it by: its symbol, but the listed one where the settings
+    /// give it another.
+    pub fn ticker(&self) -> &str {
+        self.listed_symbol.unwrap_or(&self.symbol)
     }
 }
 
@@ -334,11 +340,8 @@ mod tests {
         assert_eq!(asset.decimals(), Some(3));
         assert_eq!(asset.rank(), Some(1), "as listed");
         assert_eq!(asset.code("kraken"), Some("BTC"));
-        assert_eq!(
-            asset.code("coinbase"),
-            Some("BTC"),
-            "providers still know it by the listed symbol"
-        );
+        assert_eq!(asset.code("coinbase"), None);
+        assert_eq!(asset.ticker(), "BTC", "exchanges know it by the listed one");
     }
 
     #[test]

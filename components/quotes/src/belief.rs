@@ -147,9 +147,11 @@ fn by_pair<'a>(
     heard: &'a [Heard],
 ) -> BTreeMap<(&'a str, &'a str), OfPair<'a>> {
     let mut pairs: BTreeMap<_, OfPair<'a>> = BTreeMap::new();
+    // Of another asset with that symbol the price is as good as any.
     let is_itself = |quote: &Quote| {
         let asset = catalogue.by_id(&quote.asset);
-        asset.is_some_and(|asset| asset.symbol() == quote.quote.as_str())
+        let asset = asset.filter(|asset| asset.symbol() == quote.quote.as_str());
+        asset.is_some_and(|asset| catalogue.is_meant(asset))
     };
     for (place, heard) in heard.iter().enumerate() {
         let provider = heard.provider.as_str();
@@ -255,7 +257,7 @@ impl OfPair<'_> {
 /// Assets that are currencies too, in themselves.
 fn identities(catalogue: &Catalogue) -> impl Iterator<Item = Quote> {
     catalogue.currencies().iter().filter_map(|currency| {
-        let asset = catalogue.by_symbol(currency.as_str())?;
+        let asset = catalogue.asset_of(currency)?;
         let one = Price::parse("1").ok()?;
         Some(Quote {
             method: Method::Identity,

@@ -123,6 +123,15 @@ impl Board {
         self.quotes.get(at)
     }
 
+    /// Whether an asset, by its id, has a quote in any currency.
+    pub fn has(&self, asset_id: &str) -> bool {
+        let at = self
+            .quotes
+            .partition_point(|quote| quote.asset.as_str() < asset_id);
+        let first = self.quotes.get(at);
+        first.is_some_and(|quote| quote.asset == asset_id)
+    }
+
     /// All quotes, ordered by asset id and currency.
     pub fn quotes(&self) -> &[Quote] {
         &self.quotes

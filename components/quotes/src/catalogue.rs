@@ -1,5 +1,13 @@
-//! What this deployment serves: its assets and quote currencies, as its settings name them.
+//! What this deployment serves: its assets and quote currencies, as its settings name them, and
+//! what each code means among them.
 //! Which of them have a price at the moment is the [board's](crate::board) business.
+//!
+//! Codes clash: several assets may share a symbol, and a symbol may be the code of a currency
+//! that is something else, as SATS is a hundred-millionth of a bitcoin and a token. That is
+//! decided here and nowhere else, so that any lists of assets and currencies go together:
+//! a currency goes before all assets that it is not, and of several assets that share a symbol
+//! the one of the highest market rank is meant, without ranks the first in the settings. What a
+//! code does not mean is named by its id.
 
 use crate::asset::{Asset, AssetError, Currency, Pair};
 use crate::denomination::{Denomination, DenominationError};
@@ -66,22 +74,36 @@ pub enum CatalogueError {
     /// Two assets have this id.
     #[error("asset id '{0}' is there twice; remove one")]
     DuplicateId(String),
-    /// An asset has the symbol of another thing that is a currency here, so that a code would
-    /// mean both.
-    #[error(
-        "asset '{id}' has the symbol {code}, which is also the currency {name}; leave one of them out, or give the asset another symbol by writing it as {id}:SYMBOL"
-    )]
-    Clash {
-        /// The asset's id.
-        id: String,
-        /// Symbol and code.
-        code: String,
-        /// The currency's name.
-        name: String,
-    },
     /// This currency is listed twice.
     #[error("currency '{0}' is there twice; remove one")]
     DuplicateCurrency(String),
+}
+
+impl CatalogueError {
+    /// Whether the list of currencies is at fault, and not that of assets.
+    pub fn is_of_currencies(&self) -> bool {
+        match self {
+            CatalogueError::NoCurrencies
+            | CatalogueError::Currency { .. }
+            | CatalogueError::DuplicateCurrency(_) => true,
+            CatalogueError::NoAssets
+            | CatalogueError::Asset { .. }
+            | CatalogueError::Top { .. }
+            | CatalogueError::DuplicateId(_) => false,
+        }
+    }
+}
+
+/// What a code stands for: an asset, a currency, or a coin that prices are counted in too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Meaning<'a> {
+    /// The one name that means just this: a code in upper case, or the id of an asset whose
+    /// symbol means something else.
+    pub name: &'a str,
+    /// The asset.
+    pub asset: Option<&'a Asset>,
+    /// The quote currency.
+    pub currency: Option<&'a Currency>,
 }
 
 impl Catalogue {
@@ -96,7 +118,7 @@ impl Catalogue {
         let assets = read_assets(assets)?;
         let denominations = read_currencies(currencies)?;
         let currencies = denominations.iter().map(Denomination::currency).cloned();
-        let catalogue = Catalogue {
+        Ok(Catalogue {
             by_id: ordered(&assets, |a, b| ignoring_case(a.id(), b.id())),
             by_symbol: ordered(&assets, |a, b| {
                 ignoring_case(a.symbol(), b.symbol()).then_with(|| by_rank(a, b))
@@ -104,20 +126,7 @@ impl Catalogue {
             assets,
             currencies: currencies.collect(),
             denominations,
-        };
-        for denomination in &catalogue.denominations {
-            let code = denomination.currency().as_str();
-            if let Some(asset) = catalogue.by_symbol(code)
-                && !denomination.is(asset)
-            {
-                return Err(CatalogueError::Clash {
-                    id: asset.id().to_owned(),
-                    code: code.to_owned(),
-                    name: denomination.name().to_owned(),
-                });
-            }
-        }
-        Ok(catalogue)
+        })
     }
 
     /// All assets, in the order of the settings.
@@ -183,10 +192,53 @@ impl Catalogue {
         known
     }
 
-    /// The asset with this symbol or, if there is none, with this id.
-    pub fn asset(&self, id_or_symbol: &str) -> Option<&Asset> {
-        self.by_symbol(id_or_symbol)
-            .or_else(|| self.by_id(id_or_symbol))
+    /// What `name`, in any letter case, means where it stands alone: a currency, else the asset
+    /// that this symbol means, else the one with this id.
+    pub fn meaning(&self, name: &str) -> Option<Meaning<'_>> {
+        if let Some(currency) = self.currency(name) {
+            return Some(Meaning {
+                name: currency.as_str(),
+                asset: self.asset_of(currency),
+                currency: Some(currency),
+            });
+        }
+        let asset = self.by_symbol(name).or_else(|| self.by_id(name))?;
+        Some(match self.is_meant(asset) {
+            true => Meaning {
+                name: asset.symbol(),
+                asset: Some(asset),
+                currency: self.currency(asset.symbol()),
+            },
+            false => Meaning {
+                name: asset.id(),
+                asset: Some(asset),
+                currency: None,
+            },
+        })
+    }
+
+    /// The asset that `name` [means](Catalogue::meaning), if it means one.
+    pub fn asset(&self, name: &str) -> Option<&Asset> {
+        self.meaning(name)?.asset
+    }
+
+    /// Whether the symbol of an asset, where it stands alone, means this asset.
+    pub fn is_meant(&self, asset: &Asset) -> bool {
+        let meant = match self.currency(asset.symbol()) {
+            Some(currency) => self.asset_of(currency),
+            None => self.by_symbol(asset.symbol()),
+        };
+        meant.is_some_and(|meant| meant.id() == asset.id())
+    }
+
+    /// The asset that one unit of this currency is, if it is one that is served. Another asset
+    /// with the currency's code as its symbol is none.
+    pub fn asset_of(&self, currency: &Currency) -> Option<&Asset> {
+        let mut sharing = self.all_by_symbol(currency.as_str()).peekable();
+        sharing.peek()?;
+        let mut known = self.denominations.iter();
+        let known = known.find(|known| known.currency() == currency)?;
+        sharing.find(|asset| known.is(asset))
     }
 
     /// The currency with this code, in any letter case.
@@ -449,16 +501,6 @@ mod tests {
                 "asset 'top:9999': write a number from 1 to 282 after top:",
             ),
             (
-                "ronin",
-                "USD,RON",
-                "asset 'ronin' has the symbol RON, which is also the currency Romanian Leu; leave one of them out, or give the asset another symbol by writing it as ronin:SYMBOL",
-            ),
-            (
-                "fork:BTC",
-                "BTC",
-                "asset 'fork' has the symbol BTC, which is also the currency Bitcoin; leave one of them out, or give the asset another symbol by writing it as fork:SYMBOL",
-            ),
-            (
                 "a:A",
                 "USD,usd",
                 "currency 'USD' is there twice; remove one",
@@ -537,6 +579,67 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_is_a_currency_means_no_asset_of_another_kind() {
+        let catalogue = Catalogue::parse("bitcoin,ronin,fork:BTC;rank=9", "USD,RON,BTC").unwrap();
+        let lei = catalogue.meaning("ron").unwrap();
+        assert_eq!((lei.name, lei.asset), ("RON", None));
+        assert_eq!(lei.currency.map(Currency::as_str), Some("RON"));
+        let ronin = catalogue.meaning("Ronin").unwrap();
+        assert_eq!((ronin.name, ronin.currency), ("ronin", None));
+        assert_eq!(ronin.asset.map(Asset::id), Some("ronin"));
+        let bitcoin = catalogue.meaning("bitcoin").unwrap();
+        assert_eq!(bitcoin.name, "BTC");
+        assert_eq!(bitcoin.currency.map(Currency::as_str), Some("BTC"));
+        assert_eq!(bitcoin, catalogue.meaning("btc").unwrap());
+        let fork = catalogue.meaning("fork").unwrap();
+        assert_eq!((fork.name, fork.currency), ("fork", None));
+        assert_eq!(catalogue.meaning("XYZ"), None);
+    }
+
+    #[test]
+    fn a_currency_goes_before_an_asset_of_any_rank() {
+        let catalogue = Catalogue::parse("fork:BTC;rank=1", "USD,BTC").unwrap();
+        assert_eq!(catalogue.asset("BTC"), None, "bitcoin, which is not served");
+        assert_eq!(catalogue.asset("fork").unwrap().symbol(), "BTC");
+        assert_eq!(catalogue.by_symbol("BTC").unwrap().id(), "fork");
+        let own = Catalogue::parse("b:MY,a:MY;rank=7", "USD,MY:My Coin:crypto").unwrap();
+        assert_eq!(own.asset("MY").unwrap().id(), "a");
+        assert_eq!(own.meaning("b").unwrap().name, "b");
+    }
+
+    #[test]
+    fn the_name_of_a_meaning_means_the_same() {
+        let catalogue = Catalogue::parse("top:282", "coingecko,RON,USDT").unwrap();
+        let symbols = catalogue.assets().iter().map(Asset::symbol);
+        let ids = catalogue.assets().iter().map(Asset::id);
+        let codes = catalogue.currencies().iter().map(Currency::as_str);
+        for name in symbols.chain(ids).chain(codes) {
+            let meaning = catalogue.meaning(name).unwrap();
+            assert_eq!(catalogue.meaning(meaning.name), Some(meaning), "{name}");
+        }
+        for asset in catalogue.assets() {
+            let found = [asset.id(), asset.symbol()].map(|name| catalogue.asset(name));
+            assert!(found.contains(&Some(asset)), "{}", asset.id());
+        }
+    }
+
+    #[test]
+    fn all_listed_assets_go_with_all_currencies() {
+        let codes: Vec<_> = listed::CURRENCIES
+            .iter()
+            .map(|listed| listed.code)
+            .collect();
+        let catalogue = Catalogue::parse("top:282", &codes.join(",")).unwrap();
+        for (currency, known) in catalogue.currencies().iter().zip(catalogue.denominations()) {
+            if let Some(asset) = catalogue.asset_of(currency) {
+                assert!(known.is(asset), "{currency}");
+            }
+        }
+        let sats = catalogue.meaning("SATS").unwrap();
+        assert_eq!(sats.asset, None, "a part of a bitcoin, not the token");
+    }
+
+    #[test]
     fn an_asset_is_found_by_its_name() {
         let list = "low:A:Shared;rank=9,high:B:SHARED;rank=3,none:C:Shared,bitcoin,my-coin:MY";
         let catalogue = Catalogue::parse(list, "USD").unwrap();
@@ -590,8 +693,10 @@ mod tests {
             for asset in catalogue.assets() {
                 prop_assert_eq!(catalogue.by_id(&asset.id().to_uppercase()), Some(asset));
                 let symbol = asset.symbol().to_lowercase();
-                let first = catalogue.assets().iter().find(|other| other.symbol() == asset.symbol());
-                prop_assert_eq!(catalogue.by_symbol(&symbol), first, "none of them has a rank");
+                let sharing = catalogue.assets().iter().filter(|other| other.symbol() == asset.symbol());
+                // Some of these ids may be listed, with a rank. Of equal ones it is the first.
+                let first = sharing.min_by_key(|other| other.rank().unwrap_or(u32::MAX));
+                prop_assert_eq!(catalogue.by_symbol(&symbol), first);
                 prop_assert!(catalogue.all_by_symbol(&symbol).any(|other| other == asset));
             }
         }

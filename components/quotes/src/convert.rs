@@ -138,23 +138,11 @@ struct Unit<'a> {
 
 impl<'a> Unit<'a> {
     fn find(catalogue: &'a Catalogue, name: &str) -> Result<Unit<'a>, ConvertError> {
-        let currency = catalogue.currency(name);
-        let asset = match currency {
-            Some(_) => catalogue.by_symbol(name),
-            None => catalogue.asset(name),
-        };
-        if let Some(asset) = asset {
-            return Ok(Unit {
-                name: asset.symbol(),
-                asset: Some(asset),
-                currency: catalogue.currency(asset.symbol()),
-            });
-        }
-        match currency {
-            Some(currency) => Ok(Unit {
-                name: currency.as_str(),
-                asset: None,
-                currency: Some(currency),
+        match catalogue.meaning(name) {
+            Some(meaning) => Ok(Unit {
+                name: meaning.name,
+                asset: meaning.asset,
+                currency: meaning.currency,
             }),
             None => Err(ConvertError::Unknown {
                 name: name.to_owned(),

@@ -207,7 +207,7 @@ impl<'a> Market<'a> {
 
     fn by_coin(&self, from: &Currency, to: &Currency) -> Option<Factor> {
         let price = |coin: &Currency, currency: &Currency| {
-            let coin = self.catalogue.by_symbol(coin.as_str())?;
+            let coin = self.catalogue.asset_of(coin)?;
             self.price(coin.id(), currency)
         };
         price(from, to).or_else(|| price(to, from).map(Factor::inverse))

@@ -55,7 +55,7 @@ pub use amount::{Amount, AmountError};
 pub use asset::{Asset, Currency, Pair};
 pub use belief::{Belief, Heard, Rules, believe};
 pub use board::{Board, DecodeError};
-pub use catalogue::{Catalogue, CatalogueError};
+pub use catalogue::{Catalogue, CatalogueError, Meaning};
 pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, round_price};
 pub use date::Date;
 pub use denomination::{Denomination, Kind};

@@ -79,7 +79,7 @@ pub fn needed(
     known: &[ReferenceRate],
     now: Millis,
 ) -> Vec<(Currency, Currency)> {
-    let is_coin = |currency: &Currency| catalogue.by_symbol(currency.as_str()).is_some();
+    let is_coin = |currency: &Currency| catalogue.asset_of(currency).is_some();
     let mut bases: Vec<_> = catalogue
         .currencies()
         .iter()

@@ -32,7 +32,7 @@ async fn handle(request: types::Request) -> Result<types::Response, types::Error
 /// This instance's service, made by the first request.
 ///
 /// # Errors
-/// A 500 problem if a setting makes no sense; the log names it.
+/// A 500 problem if settings can't work; the log names them.
 async fn of_instance(
     world: &spin::World,
     recorder: &Rc<Recorder>,
@@ -41,9 +41,12 @@ async fn of_instance(
         return Ok(service);
     }
     let settings = Settings::read(world, &Composed).await;
-    let settings = settings.map_err(|error| {
-        log::warning(json!({"event": "wrong setting", "detail": error.to_string()}));
-        let detail = "A setting of this deployment is wrong; its operator finds in the log which.";
+    let settings = settings.map_err(|faults| {
+        for fault in faults.iter() {
+            log::warning(json!({"event": "wrong setting", "detail": fault.to_string()}));
+        }
+        let detail =
+            "A setting of this deployment is wrong; its log says which, and so does GET /ready.";
         Problem::misconfigured(detail.to_owned())
     })?;
     let made = Rc::new(Service::new(

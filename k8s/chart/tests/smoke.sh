@@ -35,12 +35,26 @@ refuse() {
     fi
 }
 
+# What /ready says is wrong with the settings, a line for each. wget shows no body of an error, so
+# this is by hand; the pause keeps the connection open until the answer is there.
+wrong() {
+    authority=${BASE#*://} port=80
+    case $authority in *:*) port=${authority##*:} ;; esac
+    { printf 'GET /ready HTTP/1.0\r\nHost: %s\r\n\r\n' "$authority" && sleep 1; } |
+        timeout 10 nc "${authority%:*}" "$port" 2>/dev/null |
+        sed -n '/"settings":\[/{s/.*"settings":\[//;s/"},{/"}\n{/g;s/{"reason":"\([^\n]*\)","variable":"\([^"]*\)"}/        \2: \1/g;s/\]}$//;s/\\"/"/g;p;}'
+}
+
 # The first board takes a moment, and so does an endpoint until everybody knows it.
 tries=0
 until get /ready >/dev/null; do
+    reasons=$(wrong) || reasons=
+    if [ -n "$reasons" ]; then
+        echo "FAILED  /ready: these settings can't work:" && echo "$reasons" && exit 1
+    fi
     tries=$((tries + 1))
     if [ "$tries" -ge 30 ]; then
-        echo "FAILED  /ready: not ready within a minute" && exit 1
+        echo "FAILED  /ready: not ready within a minute; the log of the pods may say why" && exit 1
     fi
     sleep 2
 done

@@ -365,3 +365,26 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn of_things_that_share_a_code_each_has_its_own_rates() {
+    let assets = "bitcoin,usd-coin,other:USDC,sats-ordinals";
+    let catalogue = Catalogue::parse(assets, "USD,USDC,SATS").unwrap();
+    let board = board(&[
+        ("bitcoin", "USD", "80000"),
+        ("bitcoin", "SATS", "100000000"),
+        ("usd-coin", "USD", "1"),
+        ("other", "USD", "0.5"),
+        ("sats-ordinals", "USD", "0.25"),
+    ]);
+    let text = |from, to| {
+        let rate = rate(&board, &catalogue, from, to).unwrap();
+        rate.text(Precision::Full, Rounding::HalfEven).unwrap()
+    };
+    assert_eq!(text("USDC", "USD"), "1");
+    assert_eq!(text("other", "USD"), "0.5");
+    assert_eq!(text("other", "USDC"), "0.5", "no identity");
+    assert_eq!(text("USDC", "other"), "2");
+    assert_eq!(text("sats-ordinals", "USD"), "0.25");
+    assert_eq!(text("SATS", "USD"), "0.0008", "the part of a bitcoin");
+}

@@ -3,54 +3,12 @@
 
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
-use edge_rates_kit::api_keys::ApiKeys;
-use edge_rates_kit::client::{self, TrustedProxies};
+use edge_rates_kit::client;
 use edge_rates_kit::problem::Problem;
-use edge_rates_kit::quota::{Policy, Quota, Verdict};
-use edge_rates_kit::request::Request;
-use edge_rates_kit::variables::{VariableError, Variables};
+use edge_rates_kit::quota::{Quota, Verdict};
+use edge_rates_kit::request::{KEY_PARAMETER, Request};
+use edge_rates_settings::Terms;
 use std::rc::Rc;
-
-/// What is asked of clients; parsed from the deployment's variables.
-#[derive(Debug, Default)]
-pub(crate) struct Terms {
-    keys: Option<ApiKeys>,
-    policy: Option<Policy>,
-    trusted_proxies: TrustedProxies,
-}
-
-impl Terms {
-    /// Reads `api_keys`, `rate_limit` and `trusted_proxies`.
-    ///
-    /// # Errors
-    /// The variable at fault. One that can't be read is never taken for an empty one: that would
-    /// open what should be closed.
-    pub(crate) async fn read<W: Variables>(world: &W) -> Result<Terms, VariableError> {
-        let wrong = |name: &'static str| {
-            move |reason| VariableError {
-                name: name.to_owned(),
-                reason,
-            }
-        };
-        let keys = world.variable("api_keys").await?;
-        let limit = world.variable("rate_limit").await?;
-        let proxies = world.variable("trusted_proxies").await?;
-        let policy = match limit.trim() {
-            "" => None,
-            limit => Some(limit.parse().map_err(wrong("rate_limit"))?),
-        };
-        Ok(Terms {
-            keys: ApiKeys::parse(&keys).map_err(wrong("api_keys"))?,
-            policy,
-            trusted_proxies: TrustedProxies::parse(&proxies).map_err(wrong("trusted_proxies"))?,
-        })
-    }
-
-    /// Whether answers are for holders of a key only.
-    pub(crate) fn are_private(&self) -> bool {
-        self.keys.is_some()
-    }
-}
 
 /// Holds requests against the terms.
 #[derive(Debug)]
@@ -73,7 +31,7 @@ impl Admitted {
 }
 
 impl Admission {
-    /// None if anybody may ask as often as he likes.
+    /// None if anybody may ask as often as they like.
     pub(crate) fn of(terms: &Rc<Terms>) -> Option<Admission> {
         if terms.keys.is_none() && terms.policy.is_none() {
             return None;
@@ -126,7 +84,7 @@ impl Admission {
             return Ok(None);
         };
         let Some(shown) = shown(request, is_coingecko) else {
-            let detail = "An API key is asked for here; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`.";
+            let detail = how_to_show(request, self.terms.is_key_in_query);
             return Err(Problem::unauthorised(detail.to_owned(), false));
         };
         let name = keys.name_of(&shown);
@@ -134,6 +92,22 @@ impl Admission {
             let detail = "This API key is not accepted; ask the operator of this service for one.";
             Problem::unauthorised(detail.to_owned(), true)
         })
+    }
+}
+
+/// What to do without a key.
+fn how_to_show(request: &Request, is_key_in_query: bool) -> &'static str {
+    let is_in_query = request.query().first(KEY_PARAMETER).is_some();
+    match (is_key_in_query, is_in_query) {
+        (true, _) => {
+            "An API key is asked for here; send it as `Authorization: Bearer <key>`, as `X-API-Key: <key>`, or as the parameter `api_key`."
+        }
+        (false, true) => {
+            "An API key in the address is not taken here, because addresses are written to logs; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`, or ask the operator of this service to set api_key_in_query."
+        }
+        (false, false) => {
+            "An API key is asked for here; send it as `Authorization: Bearer <key>` or `X-API-Key: <key>`."
+        }
     }
 }
 
@@ -151,29 +125,30 @@ fn shown(request: &Request, is_coingecko: bool) -> Option<String> {
     }
     let in_header = || headers.iter().find_map(|name| request.header(name));
     let in_query = || {
-        let names = ["x_cg_demo_api_key", "x_cg_pro_api_key"];
-        let keys = names.iter().find_map(|name| request.query().first(name));
-        keys.filter(|_| is_coingecko).map(str::to_owned)
+        let mut names = COINGECKOS_PARAMETERS.iter();
+        let key = names.find_map(|name| request.query().first(name));
+        key.filter(|_| is_coingecko).or_else(|| request.key())
     };
-    bearer.or_else(in_header).or_else(in_query)
+    let key = bearer.or_else(in_header);
+    key.or_else(|| in_query().map(str::to_owned))
 }
+
+/// The parameters in which CoinGecko's clients show a key on its routes.
+pub(crate) const COINGECKOS_PARAMETERS: [&str; 2] = ["x_cg_demo_api_key", "x_cg_pro_api_key"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use edge_rates_kit::api_keys::ApiKeys;
+    use edge_rates_kit::client::TrustedProxies;
     use edge_rates_kit::fake::{World, incoming};
-    use futures::executor::block_on;
 
-    fn admission(variables: &[(&str, &str)]) -> Result<Option<Admission>, VariableError> {
-        let world = World::new();
-        for name in ["api_keys", "rate_limit", "trusted_proxies"] {
-            world.set_variable(name, "");
-        }
-        for (name, value) in variables {
-            world.set_variable(name, value);
-        }
-        let terms = block_on(Terms::read(&world))?;
-        Ok(Admission::of(&Rc::new(terms)))
+    fn admission(keys: &str, limit: &str) -> Option<Admission> {
+        Admission::of(&Rc::new(Terms {
+            keys: ApiKeys::parse(keys).unwrap(),
+            policy: limit.parse().ok(),
+            ..Terms::default()
+        }))
     }
 
     fn status(admission: &Admission, target: &str, headers: &[(&str, &str)]) -> u16 {
@@ -185,30 +160,18 @@ mod tests {
 
     #[test]
     fn without_terms_nobody_is_asked_anything() {
-        assert!(admission(&[]).unwrap().is_none());
-        assert!(
-            admission(&[("trusted_proxies", "10.0.0.0/8")])
-                .unwrap()
-                .is_none()
-        );
-    }
-
-    #[test]
-    fn a_setting_that_cant_be_read_opens_nothing() {
-        let world = World::new();
-        assert_eq!(block_on(Terms::read(&world)).unwrap_err().name, "api_keys");
-        for (name, value) in [
-            ("api_keys", "secret"),
-            ("rate_limit", "100"),
-            ("trusted_proxies", "10.0.0.0/99"),
-        ] {
-            assert_eq!(admission(&[(name, value)]).unwrap_err().name, name);
-        }
+        assert!(admission("", "").is_none());
+        let proxies = Terms {
+            trusted_proxies: TrustedProxies::parse("10.0.0.0/8").unwrap(),
+            is_key_in_query: true,
+            ..Terms::default()
+        };
+        assert!(Admission::of(&Rc::new(proxies)).is_none());
     }
 
     #[test]
     fn a_key_may_be_shown_in_several_ways() {
-        let admission = admission(&[("api_keys", "shop:k1")]).unwrap().unwrap();
+        let admission = admission("shop:k1", "").unwrap();
         let rates = |headers: &[(&str, &str)]| status(&admission, "/v1/rates", headers);
         assert_eq!(rates(&[("authorization", "Bearer k1")]), 200);
         assert_eq!(rates(&[("authorization", "bearer  k1 ")]), 200);
@@ -234,8 +197,7 @@ mod tests {
 
     #[test]
     fn each_key_has_its_own_quota_and_wrong_ones_use_up_their_address() {
-        let terms = [("api_keys", "a:k1,b:k2"), ("rate_limit", "2;w=60")];
-        let admission = admission(&terms).unwrap().unwrap();
+        let admission = admission("a:k1,b:k2", "2;w=60").unwrap();
         let by = |key: &str| {
             let headers = [("x-api-key", key), ("spin-client-addr", "203.0.113.7:1")];
             status(&admission, "/v1/rates", &headers)

@@ -115,7 +115,7 @@ pub(crate) async fn ask<W: Capabilities, A: Adapters>(
         .into_iter()
         .map(|request| exchange(service, upstream, &pairs, request, until));
     let gathered = gather(futures::stream::iter(exchanges).buffer_unordered(AT_ONCE)).await;
-    if allowed == count && gathered.is_complete() {
+    if allowed == count && !gathered.is_partial {
         learn(service, upstream, &pairs, &gathered.quotes, absences).await;
     }
     let result = judge(upstream, gathered, world.now());
@@ -156,15 +156,8 @@ struct Gathered {
     quotes: Vec<Quote>,
     /// The first refusal, or the one that forbids to ask on.
     refusal: Option<Refusal>,
-}
-
-impl Gathered {
-    /// Whether what was not priced is not priced there, as far as one can know.
-    fn is_complete(&self) -> bool {
-        self.refusal
-            .as_ref()
-            .is_none_or(|refusal| refusal.outcome == UNSUPPORTED)
-    }
+    /// An answer is missing, so that what was not priced may be priced there.
+    is_partial: bool,
 }
 
 /// Reads all answers; but none after one that forbids to ask on.
@@ -174,11 +167,12 @@ async fn gather(exchanges: impl StreamExt<Item = Result<Vec<Quote>, Refusal>>) -
     while let Some(result) = exchanges.next().await {
         match result {
             Ok(quotes) => gathered.quotes.extend(quotes),
-            Err(refusal) if refusal.forbids() => {
-                gathered.refusal = Some(refusal);
-                break;
-            }
             Err(refusal) => {
+                gathered.is_partial |= refusal.outcome != UNSUPPORTED;
+                if refusal.forbids() {
+                    gathered.refusal = Some(refusal);
+                    break;
+                }
                 gathered.refusal.get_or_insert(refusal);
             }
         }
@@ -192,7 +186,9 @@ fn judge(
     gathered: Gathered,
     now: Millis,
 ) -> Result<(Heard, Option<Refusal>), Refusal> {
-    let Gathered { quotes, refusal } = gathered;
+    let Gathered {
+        quotes, refusal, ..
+    } = gathered;
     if quotes.is_empty() {
         return Err(refusal.unwrap_or_else(|| Refusal::implausible("no quotes".to_owned())));
     }
@@ -503,7 +499,7 @@ mod tests {
             }];
             let gathered = Gathered {
                 quotes,
-                refusal: None,
+                ..Gathered::default()
             };
             judge(&upstream, gathered, now).map_err(|refusal| refusal.outcome)
         };
@@ -522,10 +518,24 @@ mod tests {
         let some = [failed("first"), Ok(vec![quote()]), failed("second")];
         let gathered = block_on(gather(stream::iter(some)));
         assert_eq!(gathered.quotes.len(), 1);
-        assert!(!gathered.is_complete());
+        assert!(gathered.is_partial);
         let none = [failed("first"), failed("second")];
         let gathered = block_on(gather(stream::iter(none)));
         assert_eq!(gathered.refusal.unwrap().detail, "first");
+    }
+
+    #[test]
+    fn nothing_is_known_to_be_lacking_while_an_answer_is_missing() {
+        let unsupported = || {
+            Err(refused(
+                Error::UnsupportedPair("none".to_owned()),
+                Some(404),
+            ))
+        };
+        let complete = [unsupported(), Ok(vec![quote()]), unsupported()];
+        assert!(!block_on(gather(stream::iter(complete))).is_partial);
+        let partial = [unsupported(), Ok(vec![quote()]), failed("late")];
+        assert!(block_on(gather(stream::iter(partial))).is_partial);
     }
 
     #[test]

@@ -8,7 +8,6 @@
 //! way of the provider adapters ([`adapters`]), as far as their circuits and budgets allow
 //! (`gate`), and makes prices of what they tell (`believing`).
 
-pub mod adapters;
 mod admission;
 mod asking;
 mod believing;
@@ -20,6 +19,7 @@ mod cache_tests;
 #[cfg(test)]
 mod fixture;
 mod gate;
+mod lacking;
 mod lease;
 #[cfg(test)]
 mod lease_model;
@@ -32,10 +32,9 @@ mod rendered;
 #[cfg(test)]
 mod route_tests;
 pub mod routes;
-mod rules;
 mod service;
-mod settings;
 mod watch;
 
+pub(crate) use edge_rates_settings as settings;
+pub use edge_rates_settings::{Faults, Settings, Upstream, adapters};
 pub use service::Service;
-pub use settings::{Settings, Upstream};

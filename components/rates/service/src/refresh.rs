@@ -142,7 +142,7 @@ fn pairs<W, A>(service: &Service<W, A>) -> Vec<Pair> {
     pairs
         .map(|pair| Pair {
             asset: pair.asset.id().to_owned(),
-            symbol: pair.asset.symbol().to_owned(),
+            symbol: pair.asset.ticker().to_owned(),
             quote: pair.quote.as_str().to_owned(),
             code: None,
         })

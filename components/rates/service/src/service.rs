@@ -1,6 +1,7 @@
 //! What the routes work with: the world, the settings, and this instance's memory.
 
 use crate::admission::Admission;
+use crate::lacking::Lacking;
 use crate::lists::Lists;
 use crate::memo::Memo;
 use crate::rendered::Shelf;
@@ -21,6 +22,7 @@ pub struct Service<W, A> {
     pub(crate) shelf: Shelf,
     pub(crate) watch: Watch,
     pub(crate) admission: Option<Admission>,
+    pub(crate) lacking: Lacking,
     pub(crate) lists: Lists,
     pub(crate) listing: Listing,
 }
@@ -36,6 +38,7 @@ impl<W, A> Service<W, A> {
             memo: Memo::new(settings.asked_with),
             shelf: Shelf::default(),
             watch: Watch::default(),
+            lacking: Lacking::default(),
             lists: Lists::default(),
             listing: Listing::default(),
             settings,

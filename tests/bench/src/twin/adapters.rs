@@ -38,7 +38,7 @@ impl Adapters for DescribedOnly {
         _endpoint: &Endpoint,
         _pairs: &[Pair],
     ) -> Result<Vec<HttpRequest>, Error> {
-        Err(refused())
+        Err(Error::UnsupportedPair(NO_UPSTREAM.to_owned()))
     }
 
     fn parse(
@@ -47,10 +47,8 @@ impl Adapters for DescribedOnly {
         _pairs: &[Pair],
         _response: &HttpResponse,
     ) -> Result<Vec<Quote>, Error> {
-        Err(refused())
+        Err(Error::Malformed(NO_UPSTREAM.to_owned()))
     }
 }
 
-fn refused() -> Error {
-    Error::Unavailable("the native twin has no upstream".to_owned())
-}
+const NO_UPSTREAM: &str = "the native twin has no upstream";

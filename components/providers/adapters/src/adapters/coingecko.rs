@@ -19,9 +19,13 @@ const PAID_URL: &str = "https://pro-api.coingecko.com/api/v3";
 /// Currencies that people ask for and that CoinGecko doesn't price in.
 const NOT_PRICED_IN: [&str; 4] = ["IRR", "IRT", "USDC", "USDT"];
 
-/// One call takes about 515 ids, because its URL may have some 8 KB.
-const MOST_IDS: usize = 500;
+/// One call takes about 515 ids, because its URL may have some 8 KB. One more is the canary.
+const MOST_IDS: usize = 499;
 const LONGEST_LIST: usize = 6_500;
+
+/// A coin that is asked for with all others, because it always has a price: an answer that has it,
+/// and nothing else, is one about coins that are not known, and no broken one.
+const CANARY: &str = "bitcoin";
 
 /// The adapter for CoinGecko.
 pub(crate) struct CoinGecko;
@@ -65,13 +69,17 @@ impl Adapter for CoinGecko {
             )));
         }
         let currencies = endpoint::list(currencies.iter().map(String::as_str).collect());
-        let requests = lists_of(endpoint::distinct(ids)).into_iter().map(|ids| {
-            access.get(&format!(
-                "/simple/price?ids={ids}&vs_currencies={currencies}\
+        let requests = lists_of(endpoint::distinct(ids))
+            .into_iter()
+            .map(|mut ids| {
+                ids.push(CANARY);
+                let ids = endpoint::list(ids);
+                access.get(&format!(
+                    "/simple/price?ids={ids}&vs_currencies={currencies}\
                  &include_market_cap=true&include_24hr_vol=true&include_24hr_change=true\
                  &include_last_updated_at=true&precision=full"
-            ))
-        });
+                ))
+            });
         Ok(requests.collect())
     }
 
@@ -97,7 +105,13 @@ impl Adapter for CoinGecko {
                 None => asked.for_each(|pair| gathered.wrong_type(pair)),
             }
         }
-        gathered.finish()
+        let canary: Option<Object<'_>> = coins.get(CANARY).and_then(json::value);
+        let is_priced = |canary: &Object<'_>| {
+            let mut currencies = pairs.iter().map(|pair| pair.quote.to_ascii_lowercase());
+            currencies.any(|currency| json::decimal(canary.get(&currency)).is_some())
+        };
+        let listed = canary.filter(is_priced).map_or(0, |_| coins.len());
+        gathered.finish_listing(listed)
     }
 }
 
@@ -160,19 +174,19 @@ fn id(pair: &Pair) -> Option<&str> {
 }
 
 /// The ids in lists that each fit into one call.
-fn lists_of(ids: Vec<&str>) -> Vec<String> {
+fn lists_of(ids: Vec<&str>) -> Vec<Vec<&str>> {
     let mut lists = Vec::new();
     let mut names: Vec<&str> = Vec::new();
     let mut length = 0;
     for id in ids {
         if !names.is_empty() && (names.len() >= MOST_IDS || length + id.len() > LONGEST_LIST) {
-            lists.push(endpoint::list(std::mem::take(&mut names)));
+            lists.push(std::mem::take(&mut names));
             length = 0;
         }
         names.push(id);
         length += id.len() + 1;
     }
-    lists.push(endpoint::list(names));
+    lists.push(names);
     lists
 }
 
@@ -427,6 +441,7 @@ mod tests {
             let list = request.url.split("ids=").nth(1).unwrap();
             ids.extend(list.split('&').next().unwrap().split(','));
         }
+        ids.retain(|id| *id != CANARY);
         assert_eq!(ids.len(), 1_200, "each once");
         let long: Vec<Pair> = (0..200).map(|n| pair(&format!("{n:090}"), "USD")).collect();
         let planned = CoinGecko
@@ -445,7 +460,7 @@ mod tests {
         let planned = CoinGecko
             .request(&endpoint(PUBLIC_URL, None), &pairs)
             .unwrap();
-        assert!(planned[0].url.contains("ids=wrapped-one&"));
+        assert!(planned[0].url.contains("ids=bitcoin,wrapped-one&"));
         let body = r#"{"one":{"usd":1},"wrapped-one":{"usd":2}}"#;
         let quotes = CoinGecko.parse(&pairs, &answer(200, body)).unwrap();
         assert_eq!(quotes.len(), 1);
@@ -557,6 +572,25 @@ mod tests {
         let quotes = CoinGecko.parse(&pairs, &answer(200, body)).unwrap();
         assert_eq!(quotes.len(), 1);
         assert_eq!(quotes[0].asset, "solana");
+    }
+
+    #[test]
+    fn an_answer_about_coins_that_are_not_known_is_no_broken_one() {
+        let pairs = ["new-coin", "old-coin"].map(|asset| pair(asset, "USD"));
+        let planned = CoinGecko.request(&endpoint(PUBLIC_URL, None), &pairs);
+        let url = &planned.unwrap()[0].url;
+        assert!(url.contains("ids=bitcoin,new-coin,old-coin&"), "{url}");
+        let read = |body| CoinGecko.parse(&pairs, &answer(200, body));
+        let unknown = read(r#"{"bitcoin":{"usd":64123.45}}"#);
+        assert!(
+            matches!(unknown, Err(Error::UnsupportedPair(_))),
+            "{unknown:?}"
+        );
+        let one = read(r#"{"bitcoin":{"usd":64123.45},"new-coin":{"usd":2}}"#);
+        assert_eq!(one.unwrap().len(), 1, "nobody asked for the other");
+        for broken in ["{}", r#"{"bitcoin":{}}"#] {
+            assert!(matches!(read(broken), Err(Error::Malformed(_))), "{broken}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ fn digits(rates: &Rates, target: &str, member: &str) -> Option<String> {
     match answer.status().as_u16() {
         200 => Some(body[member].get().trim_matches('"').to_owned()),
         // A price that is too long to calculate with, or none.
-        422 | 503 => None,
+        404 | 422 | 503 => None,
         other => panic!("{target}: {other}"),
     }
 }

@@ -185,13 +185,11 @@ fn unknown(parameter: &str, kind: &str, given: &str, nearest: Option<&str>) -> P
     Problem::parameter(parameter, no_such(kind, given, nearest))
 }
 
-/// The code, upper case, of an asset or a currency that is served; otherwise what to say.
+/// The one name of an asset or a currency that is served, which means nothing else; otherwise
+/// what to say.
 pub(super) fn code<'a>(catalogue: &'a Catalogue, given: &str) -> Result<&'a str, String> {
-    if let Some(asset) = catalogue.asset(given) {
-        return Ok(asset.symbol());
-    }
-    if let Some(currency) = catalogue.currency(given) {
-        return Ok(currency.as_str());
+    if let Some(meaning) = catalogue.meaning(given) {
+        return Ok(meaning.name);
     }
     let nearest = catalogue
         .nearest_asset(given)

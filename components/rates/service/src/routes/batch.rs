@@ -2,6 +2,7 @@
 //! answered is a problem in its place and leaves the others untouched.
 
 use super::asked::Form;
+use super::unanswered::Unanswered;
 use super::{asked, convert, pair};
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
@@ -72,6 +73,7 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Result<Answer, Problem> {
+    request.query().expect(&[])?;
     let catalogue = &service.settings.catalogue;
     let text = request.json_body(MOST_BYTES).await?;
     let shape = shape(catalogue);
@@ -90,13 +92,14 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         .map(|item| Question::read(item, catalogue))
         .collect();
     let served = cache::current(service, request.arrived()).await?;
+    let mut results = Vec::with_capacity(questions.len());
+    for question in &questions {
+        results.push(Outcome::of(service, question, &served).await);
+    }
     let body = Body {
         version: served.board.version.to_string(),
         as_of: rfc3339(served.board.fetched),
-        results: questions
-            .iter()
-            .map(|question| Outcome::of(question, catalogue, &served))
-            .collect(),
+        results,
     };
     // Structs of strings and numbers always serialise.
     let mut answer = Answer::json(serde_json::to_vec(&body).unwrap_or_default());
@@ -107,18 +110,18 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 }
 
 impl<'a> Outcome<'a> {
-    fn of(
+    async fn of<W: Capabilities, A: Adapters>(
+        service: &'a Service<W, A>,
         question: &'a Result<Question<'_>, Problem>,
-        catalogue: &'a Catalogue,
         served: &'a Served,
     ) -> Self {
         let question = match question {
             Ok(question) => question,
             Err(problem) => return Outcome::Problem(problem.clone()),
         };
-        match question.answer(catalogue, served) {
+        match question.answer(&service.settings.catalogue, served) {
             Ok(found) => Outcome::Result(Box::new(found)),
-            Err(problem) => Outcome::Problem(problem),
+            Err(unanswered) => Outcome::Problem(unanswered.problem(service, pair::NAMES).await),
         }
     }
 }
@@ -144,7 +147,7 @@ impl<'a> Question<'a> {
         &'b self,
         catalogue: &'b Catalogue,
         served: &'b Served,
-    ) -> Result<Found<'b>, Problem> {
+    ) -> Result<Found<'b>, Unanswered> {
         Ok(match self {
             Question::Pair(question) => Found::Pair(pair::body(catalogue, question, served)?),
             Question::Convert(question) => {

@@ -2,7 +2,8 @@
 
 use super::asked::Form;
 use super::number::Number;
-use super::{asked, from_board, pair};
+use super::unanswered::Unanswered;
+use super::{asked, pair};
 use crate::adapters::Adapters;
 use crate::cache::Served;
 use crate::rendered::Rendered;
@@ -41,8 +42,9 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 ) -> Result<Answer, Problem> {
     let catalogue = &service.settings.catalogue;
     let parse = || Question::parse(request.query(), catalogue);
+    let names = || parse().map(|question| [question.from, question.to]);
     let render = |question, served: &Served| render(catalogue, &question, served);
-    from_board(service, request, parse, |problem| problem, render).await
+    pair::answer_of_rate(service, request, &parse, render, names, ["from", "to"]).await
 }
 
 pub(super) struct Question<'a> {
@@ -98,7 +100,7 @@ fn render(
     catalogue: &Catalogue,
     question: &Question<'_>,
     served: &Served,
-) -> Result<Rendered, Problem> {
+) -> Result<Rendered, Unanswered> {
     let Question {
         from,
         to,
@@ -117,7 +119,7 @@ pub(super) fn body<'a>(
     catalogue: &Catalogue,
     question: &'a Question<'_>,
     served: &'a Served,
-) -> Result<Body<'a>, Problem> {
+) -> Result<Body<'a>, Unanswered> {
     let Question {
         from,
         to,
@@ -150,7 +152,7 @@ pub(super) fn body<'a>(
     })
 }
 
-/// The code, upper case, of an asset or a currency that is served. `example` is one.
+/// The one name of an asset or a currency that is served. `example` is one.
 fn code<'a>(
     query: &Query,
     catalogue: &'a Catalogue,

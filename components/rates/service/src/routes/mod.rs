@@ -18,6 +18,7 @@ mod stream;
 mod symbols;
 #[cfg(test)]
 mod tests;
+mod unanswered;
 
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
@@ -107,6 +108,9 @@ pub async fn answer<W: Capabilities, A: Adapters + 'static>(
         Ok(service) => service,
         Err(problem) => return Routed::new(name, request, Err(problem.clone())),
     };
+    if service.settings.terms.is_key_in_query {
+        request.take_key();
+    }
     let admitted = match &service.admission {
         Some(admission) => {
             let is_coingecko = matches!(route, Route::CoinGecko(_));
@@ -150,11 +154,12 @@ async fn from_board<W: Capabilities, A: Adapters + 'static, Q, E>(
     unserved: impl FnOnce(Problem) -> E,
     render: impl FnOnce(Q, &Served) -> Result<Rendered, E>,
 ) -> Result<Answer, E> {
-    kept_as(service, request, request.target(), parse, unserved, render).await
+    let key = request.question(&[]);
+    kept_as(service, request, &key, parse, unserved, render).await
 }
 
-/// The same where more than the request's target decides about the answer: `key` is the name
-/// that it is kept under.
+/// The same where more or less than the request's question decides about the answer: `key` is
+/// the name that it is kept under.
 async fn kept_as<W: Capabilities, A: Adapters + 'static, Q, E>(
     service: &Rc<Service<W, A>>,
     request: &Request,

@@ -2,6 +2,7 @@
 
 use super::asked::Form;
 use super::number::Number;
+use super::unanswered::{Unanswered, unpriced};
 use super::{asked, from_board};
 use crate::adapters::Adapters;
 use crate::cache::Served;
@@ -14,6 +15,7 @@ use edge_rates_kit::request::Request;
 use edge_rates_quotes::convert::{self, Path};
 use edge_rates_quotes::{Board, Catalogue, ConvertError, Precision, Rate};
 use serde::Serialize;
+use std::cell::Cell;
 use std::rc::Rc;
 
 #[derive(Serialize)]
@@ -52,8 +54,40 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         request.query().expect(PARAMETERS)?;
         Question::new(catalogue, base, quote, Form::parse(request.query())?)
     };
+    let names = || parse().map(|question| [question.base, question.quote]);
     let render = |question, served: &Served| render(catalogue, &question, served);
-    from_board(service, request, parse, |problem| problem, render).await
+    answer_of_rate(service, request, &parse, render, names, NAMES).await
+}
+
+/// The parameters that name the two.
+pub(super) const NAMES: [&str; 2] = ["base", "quote"];
+
+/// Answers about the rate between two `names`, which these `parameters` name.
+pub(super) async fn answer_of_rate<'a, W: Capabilities, A: Adapters + 'static, Q>(
+    service: &Rc<Service<W, A>>,
+    request: &Request,
+    parse: impl Fn() -> Result<Q, Problem>,
+    render: impl FnOnce(Q, &Served) -> Result<Rendered, Unanswered>,
+    names: impl FnOnce() -> Result<[&'a str; 2], Problem>,
+    parameters: [&'static str; 2],
+) -> Result<Answer, Problem> {
+    let is_unserved = Cell::new(false);
+    let parse = || parse().map_err(Unanswered::Problem);
+    let unserved = |problem| {
+        is_unserved.set(true);
+        Unanswered::Problem(problem)
+    };
+    let unanswered = match from_board(service, request, parse, unserved, render).await {
+        Ok(answer) => return Ok(answer),
+        Err(unanswered) => unanswered,
+    };
+    if is_unserved.get() {
+        // Where nobody prices anything there will never be a board.
+        if let Some(unpriced) = unpriced(service, names()?, parameters, None).await {
+            return Err(unpriced);
+        }
+    }
+    Err(unanswered.problem(service, parameters).await)
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +117,7 @@ fn render(
     catalogue: &Catalogue,
     question: &Question<'_>,
     served: &Served,
-) -> Result<Rendered, Problem> {
+) -> Result<Rendered, Unanswered> {
     let Question { base, quote, form } = *question;
     let body = body(catalogue, question, served)?;
     let canonical = format!("rate/{base}/{quote}?{form:?}");
@@ -97,7 +131,7 @@ pub(super) fn body<'a>(
     catalogue: &'a Catalogue,
     question: &Question<'a>,
     served: &'a Served,
-) -> Result<Body<'a>, Problem> {
+) -> Result<Body<'a>, Unanswered> {
     let Question { base, quote, form } = *question;
     let board = &served.board;
     let rate = between(board, catalogue, base, quote)?;
@@ -122,7 +156,7 @@ pub(super) fn body<'a>(
         source: told.source,
         attribution: &board.attribution,
         id: catalogue.asset(base).map(|asset| asset.id()),
-        symbol: base,
+        symbol: catalogue.asset(base).map_or(base, |asset| asset.symbol()),
         quote,
         price: numbers.of(price),
         change_24h_pct: change.map(|change| numbers.of(change)),
@@ -133,7 +167,7 @@ pub(super) fn body<'a>(
     })
 }
 
-/// The code, upper case, of an asset or a currency that is served.
+/// The one name of an asset or a currency that is served.
 fn known<'a>(
     catalogue: &'a Catalogue,
     parameter: &'static str,
@@ -145,21 +179,20 @@ fn known<'a>(
     })
 }
 
-/// The rate between two codes that are served.
+/// The rate between two things that are served.
 pub(super) fn between(
     board: &Board,
     catalogue: &Catalogue,
     from: &str,
     to: &str,
-) -> Result<Rate, Problem> {
+) -> Result<Rate, Unanswered> {
     convert::rate(board, catalogue, from, to).map_err(|error| match error {
-        ConvertError::NoRate { .. } => Problem::unavailable(
-            format!(
-                "There is no price of {from} in {to} at the moment; the next refresh may bring it."
-            ),
-            60,
-        ),
-        error => Problem::parameter("amount", error.to_string()),
+        ConvertError::NoRate { from, to } => Unanswered::NoRate {
+            from,
+            to,
+            as_of: board.fetched,
+        },
+        error => Problem::parameter("amount", error.to_string()).into(),
     })
 }
 

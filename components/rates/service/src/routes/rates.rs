@@ -129,10 +129,11 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 ) -> Result<Answer, Problem> {
     let catalogue = &service.settings.catalogue;
     let preferred = preferred(request);
+    let question = request.question(&[]);
     // No target has a line break.
     let key = match preferred {
-        Format::Json => Cow::Borrowed(request.target()),
-        Format::Csv => Cow::Owned(format!("{}\ncsv", request.target())),
+        Format::Json => question,
+        Format::Csv => Cow::Owned(format!("{question}\ncsv")),
     };
     let parse = || Question::parse(request.query(), catalogue, preferred);
     kept_as(service, request, &key, parse, |problem| problem, render).await
@@ -148,14 +149,19 @@ fn preferred(request: &Request) -> Format {
 }
 
 impl Question {
-    /// Every price of a selection, as it is shown without further wishes.
+    /// Every price of a selection, as it is shown without further wishes. That there are none is
+    /// for the caller to see to.
     pub(super) fn plain(query: &Query, catalogue: &Catalogue) -> Result<Self, Problem> {
-        Question::parse(query, catalogue, Format::Json)
+        Question::read(query, catalogue, Format::Json)
     }
 
     fn parse(query: &Query, catalogue: &Catalogue, preferred: Format) -> Result<Self, Problem> {
         asked::refuse_at(query)?;
         query.expect(PARAMETERS)?;
+        Question::read(query, catalogue, preferred)
+    }
+
+    fn read(query: &Query, catalogue: &Catalogue, preferred: Format) -> Result<Self, Problem> {
         let selection = Selection::new(
             asked::assets(query, catalogue)?.into_iter().cloned(),
             asked::currencies(query, catalogue)?.into_iter().cloned(),

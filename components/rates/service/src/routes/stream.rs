@@ -1,6 +1,6 @@
 //! GET /v1/stream: server-sent events (HTML Standard §9.2), one for each new board.
 
-use super::rates;
+use super::{asked, rates};
 use crate::adapters::Adapters;
 use crate::cache::{self, Served};
 use crate::rendered::{Rendered, State};
@@ -17,7 +17,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 /// The parameters that this route knows.
-pub(super) const PARAMETERS: &[&str] = &["ids", "vs"];
+pub(super) const PARAMETERS: &[&str] = &["ids", "vs", EVENT, LAST_EVENT_PARAMETER];
 
 /// How long a stream goes on. Then it ends and its client comes back, to this instance or to
 /// another one: hosts retire instances, and a stream must not hold one for ever.
@@ -33,6 +33,13 @@ const RETRY_MS: (u64, u64) = (2_000, 3_000);
 /// The header by which a client says what it got last.
 const LAST_EVENT: &str = "last-event-id";
 
+/// The parameter in which those say it that can't send this header: scripts that stand in for
+/// EventSource where a browser has none.
+const LAST_EVENT_PARAMETER: &str = "lastEventId";
+
+/// The parameter that names the type of the events.
+const EVENT: &str = "event";
+
 /// A comment, which clients drop: it shows them and all between that the stream is alive.
 const HEARTBEAT: &[u8] = b":\n\n";
 
@@ -40,14 +47,20 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
 ) -> Result<Answer, Problem> {
-    request.query().expect(PARAMETERS)?;
-    let asked = rates::Question::plain(request.query(), &service.settings.catalogue)?;
+    let query = request.query();
+    query.expect(PARAMETERS)?;
+    let asked = rates::Question::plain(query, &service.settings.catalogue)?;
+    let types = [("board", Type::Board), ("message", Type::Message)];
+    let question = Question {
+        kept_as: request
+            .question(&[EVENT, LAST_EVENT_PARAMETER])
+            .into_owned(),
+        asked,
+        of_type: asked::one_of(query, EVENT, &types)?.unwrap_or(Type::Board),
+    };
     let served = cache::current(service, request.arrived()).await?;
     let known = request.header(LAST_EVENT);
-    let question = Question {
-        target: request.target().to_owned(),
-        asked,
-    };
+    let known = known.or_else(|| query.first(LAST_EVENT_PARAMETER).map(str::to_owned));
     let mut first = opening(service.world.bits());
     // A client that has this very board needs it no second time, unless it has turned stale,
     // which the version does not tell.
@@ -65,8 +78,29 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
 
 /// One client's question.
 struct Question {
-    target: String,
+    /// The name that its answer is kept under.
+    kept_as: String,
     asked: rates::Question,
+    of_type: Type,
+}
+
+/// The type of the events, by which a client tells who in it is to hear of them.
+#[derive(Debug, Clone, Copy)]
+enum Type {
+    /// `board`, for a listener of that name.
+    Board,
+    /// The one that events have without a name, for `onmessage`.
+    Message,
+}
+
+impl Type {
+    /// The field that says it.
+    fn field(self) -> &'static str {
+        match self {
+            Type::Board => "event: board\n",
+            Type::Message => "",
+        }
+    }
 }
 
 impl Question {
@@ -77,20 +111,25 @@ impl Question {
         served: &Served,
     ) -> Result<Bytes, Problem> {
         // Clients with the same question share what is written for them.
-        let known = service.shelf.find(&self.target);
+        let known = service.shelf.find(&self.kept_as);
         let rendered = match known.filter(|known| known.of == served.state()) {
             Some(known) => known,
             None => {
                 let rendered: Rendered = rates::render(self.asked.clone(), served)?;
                 let rendered = Rc::new(rendered);
-                service.shelf.keep(&self.target, &rendered);
+                service.shelf.keep(&self.kept_as, &rendered);
                 rendered
             }
         };
         let data = rendered.body.plain();
         let mut event = Vec::with_capacity(data.len() + 64);
         event.extend_from_slice(
-            format!("id: {}\nevent: board\ndata: ", served.board.version).as_bytes(),
+            format!(
+                "id: {}\n{}data: ",
+                served.board.version,
+                self.of_type.field()
+            )
+            .as_bytes(),
         );
         // JSON as it is written here has no line breaks, which would end the field.
         event.extend_from_slice(data);

@@ -21,7 +21,8 @@ struct Symbol<'a> {
     rank: Option<u32>,
     /// Whether the symbol means this asset where it stands alone.
     primary: bool,
-    /// Ids of the other assets with the same symbol.
+    /// Ids of the other assets with the same symbol, and before them the code of a currency that
+    /// is none of these assets.
     ambiguous_with: Vec<&'a str>,
 }
 
@@ -41,17 +42,23 @@ fn body(catalogue: &Catalogue) -> Body<'_> {
 }
 
 fn symbol<'a>(catalogue: &'a Catalogue, asset: &'a Asset) -> Symbol<'a> {
-    let mut sharing = catalogue.all_by_symbol(asset.symbol()).map(Asset::id);
-    let meant = sharing.next();
-    let others = meant.into_iter().chain(sharing);
+    let is_meant = catalogue.is_meant(asset);
+    let sharing = catalogue.all_by_symbol(asset.symbol()).map(Asset::id);
+    let currency = catalogue.currency(asset.symbol());
+    // Where a currency has the code, and is none of the assets, that is what it means.
+    let currency = currency.filter(|currency| catalogue.asset_of(currency).is_none());
     Symbol {
         id: asset.id(),
         symbol: asset.symbol(),
         name: asset.name(),
         decimals: asset.decimals(),
         rank: asset.rank(),
-        primary: meant == Some(asset.id()),
-        ambiguous_with: others.filter(|id| *id != asset.id()).collect(),
+        primary: is_meant,
+        ambiguous_with: currency
+            .map(|currency| currency.as_str())
+            .into_iter()
+            .chain(sharing.filter(|id| *id != asset.id()))
+            .collect(),
     }
 }
 
@@ -95,6 +102,17 @@ mod tests {
                 (&json!(false), &json!(["usd-coin", "my-dollar"])),
             ]
         );
+    }
+
+    #[test]
+    fn a_symbol_that_is_another_currency_is_marked() {
+        let service = service("sats-ordinals,bitcoin", "SATS,BTC", &[]);
+        let body = json(&get(&service, "/v1/symbols"));
+        let [sats, bitcoin] = [0, 1].map(|place| &body["symbols"][place]);
+        assert_eq!(sats["primary"], false);
+        assert_eq!(sats["ambiguous_with"], json!(["SATS"]));
+        assert_eq!(bitcoin["primary"], true);
+        assert_eq!(bitcoin["ambiguous_with"], json!([]));
     }
 
     #[test]

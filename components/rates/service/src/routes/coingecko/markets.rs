@@ -135,7 +135,9 @@ pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
 }
 
 fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
+    // What nobody prices is absent.
     let assets = asked.assets.iter();
+    let assets = assets.filter(|asset| board.has(asset.id()));
     let mut rows: Vec<Row<'r>> = assets
         .map(|asset| (*asset, board.get(asset.id(), asked.currency)))
         .collect();
@@ -293,8 +295,9 @@ mod tests {
             figures("ethereum", Some("300000000000.5"), Some("30")),
             figures("tether", Some("2000000000000"), None),
             figures("solana", None, Some("7")),
+            quote("cardano", "EUR", "0.5"),
         ];
-        let assets = "solana,ethereum,cardano,tether,bitcoin";
+        let assets = "solana,ethereum,dogecoin,cardano,tether,bitcoin";
         let service = service(assets, "USD,EUR", &quotes);
         json(&get(&service, &format!("/api/v3/coins/markets?{query}")))
     }
@@ -325,6 +328,11 @@ mod tests {
                 "last_updated": "2026-11-21T01:39:50.599Z"
             }])
         );
+    }
+
+    #[test]
+    fn a_coin_that_nobody_prices_is_absent() {
+        assert_eq!(answered("vs_currency=usd&ids=dogecoin"), json!([]));
     }
 
     #[test]

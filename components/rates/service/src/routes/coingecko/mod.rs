@@ -9,13 +9,14 @@ mod markets;
 mod simple_price;
 
 use crate::adapters::Adapters;
+use crate::admission::COINGECKOS_PARAMETERS;
 use crate::cache::Served;
 use crate::rendered::Rendered;
 use crate::service::Service;
 use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
-use edge_rates_kit::request::{Query, Request};
+use edge_rates_kit::request::{KEY_PARAMETER, Query, Request};
 use edge_rates_quotes::{Catalogue, Precision, Quote, Rounding, convert};
 use http::StatusCode;
 use serde_json::json;
@@ -113,6 +114,12 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     }
 }
 
+/// The parameters that may hold a client's key, which no answer is kept under.
+const KEYS: [&str; 3] = {
+    let [demo, pro] = COINGECKOS_PARAMETERS;
+    [demo, pro, KEY_PARAMETER]
+};
+
 /// Answers a route whose answer has prices in it.
 async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
     service: &'a Rc<Service<W, A>>,
@@ -137,7 +144,8 @@ async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
         answer
     };
     let render = |asked: Q, served: &Served| Ok(render(&asked, served));
-    let answered = super::from_board(service, request, parse, unserved, render).await;
+    let key = request.question(&KEYS);
+    let answered = super::kept_as(service, request, &key, parse, unserved, render).await;
     answered.unwrap_or_else(|error| error)
 }
 

@@ -79,7 +79,9 @@ type Prices<'a> = BTreeMap<&'a str, BTreeMap<String, Option<Box<RawValue>>>>;
 
 fn prices<'q>(board: &Board, asked: &'q Asked<'_>) -> Prices<'q> {
     let mut prices = Prices::new();
-    for Named { name, asset } in &asked.assets {
+    // What nobody prices is absent.
+    let priced = asked.assets.iter();
+    for Named { name, asset } in priced.filter(|named| board.has(named.asset.id())) {
         let mut entry = BTreeMap::new();
         let mut updated = None;
         for currency in &asked.currencies {
@@ -160,6 +162,14 @@ mod tests {
             ),
             json!({"bitcoin": {"eur": 65223, "eur_market_cap": null, "eur_24h_vol": null}})
         );
+    }
+
+    #[test]
+    fn a_coin_that_nobody_prices_is_absent() {
+        let service = service("bitcoin,dogecoin", "USD,EUR", &quotes());
+        let target = "/api/v3/simple/price?ids=bitcoin,dogecoin&vs_currencies=eur";
+        let prices = json(&get(&service, target));
+        assert_eq!(prices, json!({"bitcoin": {"eur": 65223}}));
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The settings on which price to believe.
 
-use edge_rates_kit::variables::{VariableError, Variables};
+use crate::faults::Found;
+use crate::text::set;
+use edge_rates_kit::variables::Variables;
 use edge_rates_quotes::consensus::{Consent, Mode};
 use edge_rates_quotes::jump::Guard;
 use edge_rates_quotes::{Percent, Rules};
 use std::str::FromStr;
 
 /// What holds where a variable is empty or the manifest has none.
-pub(crate) const DEFAULT: Rules = Rules {
+const DEFAULT: Rules = Rules {
     consent: Consent {
         mode: Mode::Fallback,
         outlier: Percent::whole(2),
@@ -20,22 +22,24 @@ pub(crate) const DEFAULT: Rules = Rules {
 };
 
 /// Reads `price_mode`, `outlier_percent`, `divergence_percent`, `jump_percent` and
-/// `jump_seconds`.
-///
-/// # Errors
-/// The variable at fault and what would be right.
-pub(crate) async fn rules<W: Variables>(world: &W) -> Result<Rules, VariableError> {
+/// `jump_seconds`; None if one of them is at fault.
+pub(crate) async fn rules<W: Variables>(world: &W, found: &mut Found) -> Option<Rules> {
     let Rules { consent, guard } = DEFAULT;
-    let for_seconds = set(world, "jump_seconds", Seconds(guard.for_ms / 1000)).await?;
-    Ok(Rules {
+    let mode = found.read(set(world, "price_mode", consent.mode).await);
+    let outlier = found.read(set(world, "outlier_percent", consent.outlier).await);
+    let divergence = found.read(set(world, "divergence_percent", consent.divergence).await);
+    let percent = found.read(set(world, "jump_percent", guard.percent).await);
+    let for_seconds = Seconds(guard.for_ms / 1000);
+    let for_seconds = found.read(set(world, "jump_seconds", for_seconds).await);
+    Some(Rules {
         consent: Consent {
-            mode: set(world, "price_mode", consent.mode).await?,
-            outlier: set(world, "outlier_percent", consent.outlier).await?,
-            divergence: set(world, "divergence_percent", consent.divergence).await?,
+            mode: mode?,
+            outlier: outlier?,
+            divergence: divergence?,
         },
         guard: Guard {
-            percent: set(world, "jump_percent", guard.percent).await?,
-            for_ms: for_seconds.0.saturating_mul(1000),
+            percent: percent?,
+            for_ms: for_seconds?.0.saturating_mul(1000),
         },
     })
 }
@@ -51,30 +55,22 @@ impl FromStr for Seconds {
     }
 }
 
-async fn set<W, T>(world: &W, name: &str, default: T) -> Result<T, VariableError>
-where
-    W: Variables,
-    T: FromStr<Err: ToString>,
-{
-    let text = world.variable(name).await.unwrap_or_default();
-    match text.trim() {
-        "" => Ok(default),
-        text => text.parse().map_err(|error: T::Err| VariableError {
-            name: name.to_owned(),
-            reason: format!("`{text}`: {}", error.to_string()),
-        }),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::faults::Faults;
     use edge_rates_kit::fake::World;
     use futures::executor::block_on;
 
+    fn read(world: &World) -> Result<Rules, Faults> {
+        let mut found = Found::default();
+        let rules = block_on(rules(world, &mut found));
+        found.or(rules)
+    }
+
     #[test]
     fn what_is_not_set_has_its_default() {
-        assert_eq!(block_on(rules(&World::new())), Ok(DEFAULT));
+        assert_eq!(read(&World::new()), Ok(DEFAULT));
     }
 
     #[test]
@@ -89,7 +85,7 @@ mod tests {
         ] {
             world.set_variable(name, value);
         }
-        let rules = block_on(rules(&world)).unwrap();
+        let rules = read(&world).unwrap();
         assert_eq!(rules.consent.mode, Mode::Quorum);
         assert_eq!(rules.consent.outlier.to_string(), "1.5");
         assert_eq!(rules.consent.divergence, Percent::whole(3));
@@ -118,7 +114,7 @@ mod tests {
         ] {
             let world = World::new();
             world.set_variable(name, value);
-            assert_eq!(block_on(rules(&world)).unwrap_err().to_string(), reason);
+            assert_eq!(read(&world).unwrap_err().to_string(), reason);
         }
     }
 }

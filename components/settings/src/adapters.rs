@@ -10,9 +10,9 @@
 )]
 mod bindings {
     wit_bindgen::generate!({
-        path: "../../../wit/provider",
-        inline: "package edge-rates:rates; world upstreams { import edge-rates:provider/quotes@1.0.0; }",
-        world: "edge-rates:rates/upstreams",
+        path: "../../wit/provider",
+        inline: "package edge-rates:settings; world upstreams { import edge-rates:provider/quotes@1.0.0; }",
+        world: "edge-rates:settings/upstreams",
         generate_all,
         additional_derives: [PartialEq],
     });
@@ -50,7 +50,8 @@ pub trait Adapters {
     ) -> Result<Vec<Quote>, Error>;
 }
 
-/// The component that `[component.rates.dependencies]` names.
+/// The component that is composed in: `[component.rates.dependencies]` and
+/// `[component.health.dependencies]` name it.
 #[derive(Debug, Clone, Copy)]
 pub struct Composed;
 
