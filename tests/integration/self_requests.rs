@@ -56,6 +56,17 @@ async fn a_body_reaches_the_application_itself() {
 }
 
 #[tokio::test]
+async fn what_the_host_answers_by_itself_is_a_part_of_the_application() {
+    let guests = guests("http://self").await;
+    for caller in CALLERS {
+        let path = format!("/{caller}/fetch?url=/.well-known/spin/health");
+        assert_eq!(guests.get(&path).await.expect_status(200).text, "OK");
+        let path = format!("/{caller}/fetch?url=/nowhere");
+        guests.get(&path).await.expect_status(404);
+    }
+}
+
+#[tokio::test]
 async fn javascript_completes_a_path_with_the_host_that_its_client_asked() {
     let guests = guests("http://self").await;
     let client = crate::app::client();

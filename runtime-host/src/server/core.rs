@@ -555,6 +555,12 @@ impl Core {
         chain_length: u8,
     ) -> Response<WasiBody> {
         let uri = request.uri().clone();
+        if let Some(name) = uri.path().strip_prefix(WELL_KNOWN) {
+            return match self.well_known(name) {
+                Ok(response) => response.map(BodyExt::boxed_unsync),
+                Err(problem) => for_guest(Err(problem)),
+            };
+        }
         let Some((trigger, matched)) = self.app.routes.route(uri.path()) else {
             return Problem::NoRoute.into_response().map(body::whole);
         };
