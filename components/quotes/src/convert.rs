@@ -96,13 +96,37 @@ pub fn rate(
     to: &str,
 ) -> Result<Rate, ConvertError> {
     let (from, to) = (Unit::find(catalogue, from)?, Unit::find(catalogue, to)?);
-    let (path, numerator, denominator) = if from.name == to.name {
+    between(board, catalogue, &from, &to)
+}
+
+/// The same for an asset that is known: where several share its symbol, it is this one that is
+/// converted.
+///
+/// # Errors
+/// [`ConvertError`] if `to` is not known or no prices lead to it.
+pub fn rate_of(
+    board: &Board,
+    catalogue: &Catalogue,
+    asset: &Asset,
+    to: &str,
+) -> Result<Rate, ConvertError> {
+    let (from, to) = (Unit::of(catalogue, asset), Unit::find(catalogue, to)?);
+    between(board, catalogue, &from, &to)
+}
+
+fn between(
+    board: &Board,
+    catalogue: &Catalogue,
+    from: &Unit<'_>,
+    to: &Unit<'_>,
+) -> Result<Rate, ConvertError> {
+    let (path, numerator, denominator) = if from.is(to) {
         (Path::Identity, None, None)
     } else if let Some(price) = quoted(board, from.asset, to.currency) {
         (Path::Direct, Some(price), None)
     } else if let Some(price) = quoted(board, to.asset, from.currency) {
         (Path::Inverse, None, Some(price))
-    } else if let Some((via, numerator, denominator)) = cross(board, catalogue, &from, &to) {
+    } else if let Some((via, numerator, denominator)) = cross(board, catalogue, from, to) {
         let via = via.to_owned();
         (Path::Cross { via }, Some(numerator), Some(denominator))
     } else {
@@ -134,6 +158,21 @@ struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
+    fn of(catalogue: &'a Catalogue, asset: &'a Asset) -> Unit<'a> {
+        let symbol = asset.symbol();
+        // Of several assets that share a symbol, one is the currency of that code.
+        let is_meant = catalogue.by_symbol(symbol).map(Asset::id) == Some(asset.id());
+        Unit {
+            name: symbol,
+            asset: Some(asset),
+            currency: catalogue.currency(symbol).filter(|_| is_meant),
+        }
+    }
+
+    fn is(&self, other: &Unit<'_>) -> bool {
+        self.name == other.name && self.asset.map(Asset::id) == other.asset.map(Asset::id)
+    }
+
     fn find(catalogue: &'a Catalogue, name: &str) -> Result<Unit<'a>, ConvertError> {
         let currency = catalogue.currency(name);
         let asset = match currency {
@@ -141,11 +180,7 @@ impl<'a> Unit<'a> {
             None => catalogue.asset(name),
         };
         if let Some(asset) = asset {
-            return Ok(Unit {
-                name: asset.symbol(),
-                asset: Some(asset),
-                currency: catalogue.currency(asset.symbol()),
-            });
+            return Ok(Unit::of(catalogue, asset));
         }
         match currency {
             Some(currency) => Ok(Unit {
