@@ -16,6 +16,9 @@ use thiserror::Error;
 /// The currency that most markets are in, so that a cross through it is nearest to a real price.
 const PREFERRED_VIA: &str = "USD";
 
+/// Digits after the point of a figure that is worked out: as many as most coins have.
+const FIGURE_DIGITS: Precision = Precision::Digits(8);
+
 /// How a rate comes from the prices on the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Path {
@@ -112,6 +115,28 @@ pub fn rate_of(
 ) -> Result<Rate, ConvertError> {
     let (from, to) = (Unit::of(catalogue, asset), Unit::find(catalogue, to)?);
     between(board, catalogue, &from, &to)
+}
+
+/// A figure of an asset that is counted in money, in what `to` stands for where that is an asset:
+/// the figure in a currency, over what that asset costs in it. With it comes the quote that it is
+/// of. None where `to` is no asset, or nobody told such a figure.
+pub fn figure_in<'b>(
+    board: &'b Board,
+    catalogue: &Catalogue,
+    asset: &Asset,
+    to: &str,
+    figure: impl Fn(&Quote) -> Option<String>,
+) -> Option<(String, &'b Quote)> {
+    let unit = catalogue.by_symbol(to)?;
+    let preferred = catalogue.currency(PREFERRED_VIA).into_iter();
+    preferred.chain(catalogue.currencies()).find_map(|via| {
+        let quote = board.get(asset.id(), via)?;
+        // Figures have the digits of prices.
+        let figure = Price::parse(&figure(quote)?).ok()?.decimal().ok()?;
+        let price = board.get(unit.id(), via)?.price.decimal().ok()?;
+        let ratio = Ratio::one().times(figure).over(price);
+        Some((ratio.to_text(FIGURE_DIGITS, Rounding::HalfEven), quote))
+    })
 }
 
 fn between(

@@ -57,7 +57,9 @@ pub use asset::{Asset, Currency, Pair};
 pub use belief::{Belief, Heard, Rules, believe};
 pub use board::{Board, DecodeError};
 pub use catalogue::{Catalogue, CatalogueError};
-pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, rate_of, round_price};
+pub use convert::{
+    Conversion, ConvertError, Path, Rate, convert, figure_in, rate, rate_of, round_price,
+};
 pub use date::Date;
 pub use denomination::{Denomination, Kind};
 pub use freshness::{Freshness, Policy, PolicyError, freshness};

@@ -10,7 +10,7 @@ use crate::routes::asked::list;
 use edge_rates_kit::answer::rfc3339_millis;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Precision, Price, Quote, order};
+use edge_rates_quotes::{Asset, Board, Catalogue, Precision, order};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -154,10 +154,10 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
         (rank(a), a.id()).cmp(&(rank(b), b.id()))
     });
     match asked.order {
-        Order::MarketCapDescending => descending(&mut rows, |quote| &quote.market_cap),
-        Order::MarketCapAscending => ascending(&mut rows, |quote| &quote.market_cap),
-        Order::VolumeDescending => descending(&mut rows, |quote| &quote.volume_24h),
-        Order::VolumeAscending => ascending(&mut rows, |quote| &quote.volume_24h),
+        Order::MarketCapDescending => descending(&mut rows, Priced::size),
+        Order::MarketCapAscending => ascending(&mut rows, Priced::size),
+        Order::VolumeDescending => descending(&mut rows, Priced::trade),
+        Order::VolumeAscending => ascending(&mut rows, Priced::trade),
         Order::IdAscending => order::sort_by(&mut rows, |(a, _), (b, _)| a.id().cmp(b.id())),
         Order::IdDescending => order::sort_by(&mut rows, |(a, _), (b, _)| b.id().cmp(a.id())),
     }
@@ -166,30 +166,21 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
 }
 
 /// The largest figure first, those without one last.
-fn descending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
-    order::sort_by(rows, |(_, a), (_, b)| of(b, figure).cmp(&of(a, figure)));
+fn descending<'r, F: Ord>(rows: &mut [Row<'r>], figure: impl Fn(&Priced<'r>) -> Option<F>) {
+    let figure = |priced: &Option<Priced<'r>>| priced.as_ref().and_then(&figure);
+    order::sort_by(rows, |(_, a), (_, b)| figure(b).cmp(&figure(a)));
 }
 
 /// The smallest figure first, and where there are none, the lowest rank.
-fn ascending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
+fn ascending<'r, F: Ord>(rows: &mut [Row<'r>], figure: impl Fn(&Priced<'r>) -> Option<F>) {
+    let figure = |priced: &Option<Priced<'r>>| priced.as_ref().and_then(&figure);
     rows.reverse();
-    order::sort_by(rows, |(_, a), (_, b)| {
-        match (of(a, figure), of(b, figure)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        }
+    order::sort_by(rows, |(_, a), (_, b)| match (figure(a), figure(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
     });
-}
-
-/// A figure of a row to compare by.
-fn of(
-    priced: &Option<Priced<'_>>,
-    figure: fn(&Quote) -> &Option<String>,
-) -> Option<impl Ord + use<>> {
-    let text = figure(priced.as_ref()?.quote()?).as_deref()?;
-    Price::parse(text).ok()?.decimal().ok()
 }
 
 /// A figure that is known to nobody here.
@@ -422,7 +413,9 @@ mod tests {
             .collect();
         assert_eq!(prices, [&json!(1), &json!(1)]);
         assert_eq!(answer[1]["market_cap_rank"], json!(2));
-        assert_eq!(answer[1]["market_cap"], Value::Null);
+        // 300,000,000,000.5 dollars at 1.005 each.
+        assert_eq!(answer[1]["market_cap"], json!(298_507_462_687.064_7));
+        assert_eq!(answer[1]["price_change_percentage_24h"], Value::Null);
         assert_eq!(answer[0]["last_updated"], "2026-11-21T01:40:00.000Z");
         assert_eq!(
             answer[1]["last_updated"], "2026-11-21T01:39:50.599Z",

@@ -266,6 +266,25 @@ mod tests {
     }
 
     #[test]
+    fn a_figure_in_a_coin_follows_from_one_in_money() {
+        let quotes = [
+            quote("bitcoin", "USD", "80000"),
+            Quote {
+                market_cap: Some("240000000000.8".into()),
+                change_24h_pct: Some("1".into()),
+                figures: Some(Millis(1_795_225_000_999)),
+                ..quote("ethereum", "USD", "2000")
+            },
+        ];
+        let service = service("bitcoin,ethereum", "USD", &quotes);
+        let target = "/api/v3/simple/price?ids=ethereum&vs_currencies=btc&include_market_cap=true&include_24hr_vol=true&include_24hr_change=true";
+        assert_eq!(
+            text(&get(&service, target)),
+            r#"{"ethereum":{"btc":0.025,"btc_24h_change":null,"btc_24h_vol":null,"btc_market_cap":3000000.00001000,"figures_last_updated_at":1795225000}}"#
+        );
+    }
+
+    #[test]
     fn figures_that_are_older_than_the_price_say_so() {
         let quotes = [
             Quote {
