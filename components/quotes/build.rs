@@ -72,8 +72,8 @@ fn assets(rows: &[(String, Vec<String>)]) -> Result<String, Flaw> {
 fn currencies(rows: &[(String, Vec<String>)]) -> Result<String, Flaw> {
     let mut table = String::from("pub(crate) static CURRENCIES: &[ListedCurrency] = &[\n");
     for (place, fields) in rows {
-        let [code, name, kind, unit, decimals, list, asset] = fields.as_slice() else {
-            return Err(format!("{place}: seven fields are needed"));
+        let [code, name, kind, unit, decimals, list, asset, part] = fields.as_slice() else {
+            return Err(format!("{place}: eight fields are needed"));
         };
         let kind = match kind.as_str() {
             "fiat" => "Fiat",
@@ -88,13 +88,37 @@ fn currencies(rows: &[(String, Vec<String>)]) -> Result<String, Flaw> {
         let unit = if unit.is_empty() { code } else { unit };
         let _ = writeln!(
             table,
-            "ListedCurrency {{ code: {code:?}, name: {name:?}, kind: Kind::{kind}, unit: {unit:?}, decimals: {}, is_coingeckos: {}, asset: {asset} }},",
+            "ListedCurrency {{ code: {code:?}, name: {name:?}, kind: Kind::{kind}, unit: {unit:?}, decimals: {}, is_coingeckos: {}, asset: {asset}, part: {} }},",
             number(place, decimals)?,
-            list == "coingecko"
+            list == "coingecko",
+            part_of(place, part, rows)?
         );
     }
     table.push_str("];\n");
     Ok(table)
+}
+
+/// `0.01 XYZ` as an expression: the other currency's code, and the power of ten.
+fn part_of(place: &str, text: &str, rows: &[(String, Vec<String>)]) -> Result<String, Flaw> {
+    let Some((share, whole)) = text.split_once(' ') else {
+        return match text {
+            "" => Ok("None".to_owned()),
+            _ => Err(format!("{place}: a part is written as 0.01 CODE")),
+        };
+    };
+    let zeros = share
+        .strip_prefix("0.")
+        .and_then(|digits| digits.strip_suffix('1'));
+    let zeros = zeros.filter(|zeros| zeros.bytes().all(|digit| digit == b'0'));
+    let zeros = zeros.ok_or_else(|| format!("{place}: {share} is no power of ten below 1"))?;
+    let is_listed = |(_, fields): &(String, Vec<String>)| {
+        let is_whole = fields.last().is_some_and(String::is_empty);
+        is_whole && fields.first().is_some_and(|code| code == whole)
+    };
+    if !rows.iter().any(is_listed) {
+        return Err(format!("{place}: {whole} is no currency that is whole"));
+    }
+    Ok(format!("Some(({whole:?}, {}))", zeros.len() + 1))
 }
 
 /// A number that may be missing, as an expression.

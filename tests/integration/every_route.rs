@@ -88,7 +88,10 @@ async fn head_of_get(app: &App, path: &str) -> (u16, reqwest::header::HeaderMap)
 async fn every_route_that_is_read_answers_get_and_head_and_says_so() {
     let app = App::start().await;
     app.get("/v1/rates/BTC/USD").await.expect_status(200);
-    for Read { path, .. } in ROUTES {
+    for Read {
+        path, is_strict, ..
+    } in ROUTES
+    {
         let (status, headers) = head_of_get(&app, path).await;
         assert_eq!(status, 200, "{path}");
         for name in ["x-request-id", "traceparent", "access-control-allow-origin"] {
@@ -110,7 +113,11 @@ async fn every_route_that_is_read_answers_get_and_head_and_says_so() {
         for method in ["POST", "PUT", "PATCH", "DELETE", "BREW"] {
             let answer = app.request(method, path, &[]).await.expect_status(405);
             assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS", "{path}");
-            assert_eq!(answer.header("content-type"), "application/problem+json");
+            let kind = match is_strict {
+                true => "application/problem+json",
+                false => "application/json",
+            };
+            assert_eq!(answer.header("content-type"), kind, "{path}");
             assert_eq!(answer.header("cache-control"), "no-store");
         }
     }
@@ -169,8 +176,6 @@ async fn a_path_that_is_nearly_one_is_none() {
         "/v1/rates:batches",
         "/v1//rates",
         "/v1/stream/BTC",
-        "/api/v3",
-        "/api/v3/ping/1",
         "/healthz/1",
         "/ready/now",
         "/api/infos",
@@ -187,13 +192,54 @@ async fn a_path_that_is_nearly_one_is_none() {
 }
 
 #[tokio::test]
+async fn every_error_below_coingeckos_path_has_its_shape() {
+    let app = App::start().await;
+    for (path, beginning) in [
+        ("/api/v3", "Incorrect path."),
+        ("/api/v3/", "Incorrect path."),
+        ("/api/v3//", "Incorrect path."),
+        ("/api/v3//ping", "Incorrect path."),
+        ("/api/v3/ping//1", "Incorrect path."),
+        ("/api/v3/nonsense", "Incorrect path."),
+        ("/api/v3/key", "this route"),
+        ("/api/v3/asset_platforms", "this route"),
+        ("/api/v3/derivatives", "this route"),
+        ("/api/v3/nfts/list", "this route"),
+        ("/api/v3/coins/bitcoin", "this route"),
+        (
+            "/api/v3/coins/bitcoin/ohlc?vs_currency=usd&days=1",
+            "prices of the past",
+        ),
+    ] {
+        for method in ["GET", "POST"] {
+            let answer = app.request(method, path, &[]).await.expect_status(404);
+            assert_eq!(answer.header("content-type"), "application/json", "{path}");
+            assert_eq!(answer.header("cache-control"), "no-store");
+            assert_eq!(answer.header("access-control-allow-origin"), "*");
+            assert!(!answer.header("x-request-id").is_empty(), "{path}");
+            let body = answer.json();
+            assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+            let message = body["error"].as_str().unwrap();
+            assert!(message.starts_with(beginning), "{path}: {message}");
+        }
+        // A browser may read that, once it may ask.
+        let options = app.request("OPTIONS", path, &[]).await.expect_status(204);
+        assert_eq!(options.header("access-control-allow-origin"), "*");
+    }
+}
+
+#[tokio::test]
 async fn a_target_beyond_16_kib_is_refused() {
     let app = App::start().await;
     for path in ["/v1/rates", "/api/v3/ping", "/healthz", "/nonsense"] {
         let long = format!("{path}?ids={}", "x".repeat(16 << 10));
         let answer = app.get(&long).await.expect_status(414);
-        assert_eq!(answer.header("content-type"), "application/problem+json");
-        let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+        let (kind, member) = match path.starts_with("/api/v3/") {
+            true => ("application/json", "error"),
+            false => ("application/problem+json", "detail"),
+        };
+        assert_eq!(answer.header("content-type"), kind);
+        let detail = answer.json()[member].as_str().unwrap().to_owned();
         assert!(detail.contains("16384"), "{detail}");
     }
     let within = format!("/api/v3/ping?x={}", "x".repeat((16 << 10) - 15));

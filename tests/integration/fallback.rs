@@ -87,6 +87,73 @@ async fn one_that_never_ends_its_answer_is_given_up() {
 }
 
 #[tokio::test]
+async fn figures_of_the_last_board_stay_beside_the_prices_of_who_steps_in() {
+    const RATE: &str = "/v1/rates?ids=bitcoin&vs=usd&include=market_cap,volume,change";
+    const PRICE: &str =
+        "/api/v3/simple/price?ids=bitcoin&vs_currencies=usd&include_market_cap=true";
+    const MARKET: &str = "/api/v3/coins/markets?vs_currency=usd&ids=bitcoin";
+    let app = App::start().await;
+    let before = app.get(RATE).await.expect_status(200).json();
+    let told = before["rates"][0].clone();
+    assert!(told["market_cap"].is_string() && told["figures_at"].is_null());
+    let price = app.get(PRICE).await.json()["bitcoin"].clone();
+    assert!(price["figures_last_updated_at"].is_null(), "{price}");
+    app.market.fail(Provider::CoinGecko, Fault::ServerError);
+    app.advance(Duration::from_secs(600));
+    app.until("the next one is asked", async || {
+        app.get(RATE).await.json()["source"] == "coinbase"
+    })
+    .await;
+    let after = app.get(RATE).await.expect_status(200).json();
+    let rate = &after["rates"][0];
+    assert_ne!(rate["price"], told["price"]);
+    for figure in ["market_cap", "volume_24h", "change_24h_pct"] {
+        assert_eq!(rate[figure], told[figure], "{figure}");
+    }
+    assert_eq!(rate["figures_at"], told["updated_at"], "their own time");
+    assert_ne!(rate["updated_at"], told["updated_at"]);
+    assert_eq!(after["stale"], false, "the prices are not");
+    let price = app.get(PRICE).await.json()["bitcoin"].clone();
+    assert!(price["usd_market_cap"].is_number(), "{price}");
+    assert!(price["figures_last_updated_at"].is_u64(), "{price}");
+    let market = app.get(MARKET).await.json()[0].clone();
+    assert!(market["market_cap"].is_number(), "{market}");
+    let at = market["figures_last_updated"].as_str().unwrap();
+    assert!(at < market["last_updated"].as_str().unwrap(), "{market}");
+}
+
+#[tokio::test]
+async fn rials_and_tomans_differ_by_ten_whoever_tells_them() {
+    // In the simulated market Coinbase tells rials, and Bitpin tomans, at prices of their own.
+    let app = App::with(&[("currencies", "IRR,IRT,USD")]).await;
+    let board = app.get("/v1/rates").await.expect_status(200).json();
+    let price = |symbol: &str, code: &str| {
+        let rates = board["rates"].as_array().unwrap();
+        let rate = rates
+            .iter()
+            .find(|rate| rate["symbol"] == symbol && rate["quote"] == code);
+        Some(rate?["price"].as_str().unwrap().to_owned())
+    };
+    let digits = |price: &str| {
+        let (whole, fraction) = price.split_once('.').unwrap_or((price, ""));
+        format!("{whole}{fraction:0<20}")
+    };
+    let mut found = 0;
+    for symbol in ["BTC", "ETH", "USDT", "XRP", "SOL", "DOGE"] {
+        if let (Some(tomans), Some(rials)) = (price(symbol, "IRT"), price(symbol, "IRR")) {
+            let (tomans, rials) = (digits(&tomans), digits(&rials));
+            let tenfold = format!("{tomans}0");
+            let trimmed = |digits: &str| digits.trim_start_matches('0').to_owned();
+            assert_eq!(trimmed(&rials), trimmed(&tenfold), "{symbol}");
+            found += 1;
+        }
+    }
+    assert!(found >= 4, "{board}");
+    let exact = app.get("/v1/rates/IRT/IRR").await.expect_status(200).json();
+    assert_eq!(exact["price"], "10");
+}
+
+#[tokio::test]
 async fn the_order_is_a_setting() {
     let app = App::with(&[("providers", "kraken,coingecko")]).await;
     let body = app.get("/v1/rates/BTC/USD").await.expect_status(200).json();

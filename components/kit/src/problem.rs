@@ -48,6 +48,13 @@ impl Problem {
         }))
     }
 
+    /// A status and what to say, for routes whose errors have a shape of their own that shows no
+    /// more than that.
+    pub fn plain(status: StatusCode, detail: impl Into<String>) -> Problem {
+        let title = status.canonical_reason().unwrap_or("Error");
+        Problem::new(status, "about:blank", title, detail.into())
+    }
+
     /// 404: no route of that path.
     pub fn unknown_path(path: &str) -> Problem {
         Problem::new(

@@ -45,17 +45,8 @@ pub async fn serve<W: Capabilities>(
     request: Request,
     handle: impl AsyncFnOnce(&Request) -> Routed,
 ) -> Answer {
-    let mut routed = match request.target().len() {
-        0..=LONGEST_TARGET => {
-            let id = Rc::clone(&request.id().id);
-            log::of_request(id, handle(&request)).await
-        }
-        _ => Routed::new(
-            "other",
-            &request,
-            Err(Problem::uri_too_long(LONGEST_TARGET)),
-        ),
-    };
+    let id = Rc::clone(&request.id().id);
+    let mut routed = log::of_request(id, handle(&request)).await;
     let method = match *request.method() {
         Method::GET => "GET",
         Method::HEAD => "HEAD",
@@ -99,8 +90,11 @@ fn request_line(request: &Request, routed: &Routed, took: Duration) -> Value {
 fn problem_line(request: &Request, routed: &Routed) -> Value {
     let mut line = about(request, routed, "problem");
     let body = serde_json::from_slice::<Value>(routed.answer.body());
-    if let Some(detail) = body.ok().as_mut().and_then(|body| body.get_mut("detail")) {
-        line.insert("detail".to_owned(), detail.take());
+    // A problem has a detail; CoinGecko's shape has an error.
+    let members = ["detail", "error"];
+    let detail = |body: Value| members.iter().find_map(|name| body.get(name).cloned());
+    if let Some(detail) = body.ok().and_then(detail) {
+        line.insert("detail".to_owned(), detail);
     }
     line.into()
 }
@@ -124,6 +118,18 @@ fn about(request: &Request, routed: &Routed, event: &str) -> Map<String, Value> 
         line.insert("parent_id".to_owned(), parent.into());
     }
     line
+}
+
+/// Refuses targets that are longer than any question. It is for routes to ask, because each API
+/// has its own form of errors.
+///
+/// # Errors
+/// A 414 problem.
+pub fn bounded(request: &Request) -> Result<(), Problem> {
+    match request.target().len() {
+        0..=LONGEST_TARGET => Ok(()),
+        _ => Err(Problem::uri_too_long(LONGEST_TARGET)),
+    }
 }
 
 /// What a route that is only read answers to methods other than GET and HEAD, if that is asked.
@@ -153,6 +159,9 @@ pub async fn read(
     parameters: &[&str],
     handle: impl AsyncFnOnce(&'static str) -> Result<Answer, Problem>,
 ) -> Routed {
+    if let Err(too_long) = bounded(request) {
+        return Routed::new("other", request, Err(too_long));
+    }
     let Some(route) = route else {
         let unknown = Problem::unknown_path(request.path());
         return Routed::new("other", request, Err(unknown));

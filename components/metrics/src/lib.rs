@@ -1,11 +1,14 @@
-//! Component: /metrics and /api/metrics in Prometheus' text format.
+//! Component: /metrics and /api/metrics in Prometheus' text format, or as OpenMetrics where the
+//! Accept header prefers that.
 //!
 //! The numbers were counted by all components into the store; nothing is counted here but this
 //! component's own requests.
 
 mod exposition;
+mod openmetrics;
 mod reading;
 
+use edge_rates_kit::accept;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::clock::Clock;
 use edge_rates_kit::http_component;
@@ -71,11 +74,29 @@ async fn metrics<W: Store + Clock + Variables>(
     families.extend(exposition::circuits(&upstreams));
     families.extend(exposition::budgets(&upstreams));
     families.extend(exposition::divergences(&divergences));
-    let text = exposition::encode(&families).map_err(Problem::misconfigured)?;
+    let format = format(request);
+    let text = match format {
+        OPENMETRICS => openmetrics::encode(&families),
+        _ => exposition::encode(&families),
+    };
+    let text = text.map_err(Problem::misconfigured)?;
     let mut answer = Answer::new(StatusCode::OK).with_body(text);
-    answer.set("content-type", "text/plain; version=0.0.4; charset=utf-8");
+    answer.set("content-type", format);
     answer.set("cache-control", "no-store");
+    answer.set("vary", "Accept");
     Ok(answer)
+}
+
+/// Media type of Prometheus' own text format.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Media type of OpenMetrics.
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The one that the client would rather have.
+fn format(request: &Request) -> &'static str {
+    let accept = request.list("accept").unwrap_or_default();
+    accept::preferred(&accept, &[TEXT, OPENMETRICS]).unwrap_or(TEXT)
 }
 
 async fn scope<W: Variables>(world: &W, request: &Request) -> Result<Scope, Problem> {

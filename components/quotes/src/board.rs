@@ -81,6 +81,22 @@ impl Board {
         board.preferring(quotes)
     }
 
+    /// This board with the figures of an `older` one beside the prices that came without: who
+    /// steps in for another upstream often tells prices only. They keep their time, and are left
+    /// behind once they are from before `not_before`.
+    #[must_use]
+    pub fn with_figures_of(mut self, older: &Board, not_before: Millis) -> Board {
+        for quote in &mut self.quotes {
+            if let Some(known) = older.get(&quote.asset, &quote.quote) {
+                let made = known.figures.unwrap_or_else(|| older.priced(known));
+                if made >= not_before {
+                    quote.keep_figures(known, made);
+                }
+            }
+        }
+        self
+    }
+
     /// This board with `quotes` in the place of its own for the same pairs.
     pub(crate) fn preferring(self, mut quotes: Vec<Quote>) -> Board {
         quotes.extend(self.quotes);
@@ -260,6 +276,48 @@ mod tests {
         let again = board(Vec::new()).keeping(&kept, at(0));
         assert_eq!(again.get("tron", &dollar), Some(tron));
         assert_eq!(newer.keeping(&older, at(1)).get("tron", &dollar), None);
+    }
+
+    #[test]
+    fn figures_that_nobody_tells_any_more_are_kept_with_their_time() {
+        let at = |ms: u64| Millis(1_795_225_200_000 + ms);
+        let told = Quote {
+            change_24h_pct: Some("-1.5".to_owned()),
+            market_cap: Some("9".to_owned()),
+            volume_24h: Some("3".to_owned()),
+            ..quote("bitcoin", "USD", "1")
+        };
+        let older = board(vec![told.clone(), quote("tron", "USD", "2")]);
+        let newer = |made: Millis, quotes| Board::new(made.into(), made, "kraken", "", quotes);
+        let bare = newer(
+            at(1),
+            vec![quote("bitcoin", "USD", "5"), quote("tron", "USD", "6")],
+        );
+        let dollar = Currency::parse("USD").unwrap();
+        let kept = bare.clone().with_figures_of(&older, at(0));
+        let bitcoin = kept.get("bitcoin", &dollar).unwrap();
+        let expected = Quote {
+            price: Price::parse("5").unwrap(),
+            figures: Some(at(0)),
+            ..told.clone()
+        };
+        assert_eq!(bitcoin, &expected);
+        assert_eq!(kept.get("tron", &dollar).unwrap().figures, None);
+        // Once more they are still from when they are from, and a new one goes before.
+        let changed = Quote {
+            change_24h_pct: Some("7".to_owned()),
+            ..quote("bitcoin", "USD", "5")
+        };
+        let again = newer(at(2), vec![changed]).with_figures_of(&kept, at(0));
+        let bitcoin = again.get("bitcoin", &dollar).unwrap();
+        assert_eq!(bitcoin.change_24h_pct.as_deref(), Some("7"));
+        assert_eq!(bitcoin.market_cap.as_deref(), Some("9"));
+        assert_eq!(bitcoin.figures, Some(at(0)));
+        // What is told again is of its own time, and what is too old is left behind.
+        let whole = newer(at(3), vec![told.clone()]).with_figures_of(&kept, at(0));
+        assert_eq!(whole.get("bitcoin", &dollar), Some(&told));
+        assert_eq!(bare.clone().with_figures_of(&kept, at(1)), bare);
+        assert_eq!(Board::decode(&kept.encode()).unwrap(), kept);
     }
 
     #[test]

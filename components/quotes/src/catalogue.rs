@@ -144,6 +144,21 @@ impl Catalogue {
         &self.denominations
     }
 
+    /// The currencies of CoinGecko's list that are assets here and no quote currencies: nobody is
+    /// asked for prices in them, but they follow from others.
+    pub fn coins(&self) -> impl Iterator<Item = Denomination> {
+        let listed = listed::CURRENCIES.iter();
+        listed
+            .filter(|listed| {
+                let meant = self.by_symbol(listed.code).map(Asset::id);
+                listed.is_coingeckos
+                    && listed.asset.is_some()
+                    && listed.asset == meant
+                    && self.currency(listed.code).is_none()
+            })
+            .filter_map(Denomination::listed)
+    }
+
     /// Every asset in every currency.
     pub fn pairs(&self) -> impl Iterator<Item = Pair> {
         self.assets.iter().flat_map(|asset| {
@@ -637,6 +652,22 @@ mod tests {
         }
         let sats = catalogue.meaning("SATS").unwrap();
         assert_eq!(sats.asset, None, "a part of a bitcoin, not the token");
+    }
+
+    #[test]
+    fn coins_that_prices_may_be_counted_in_are_coingeckos_own_and_no_quote_currencies() {
+        let codes = |assets: &str, currencies: &str| {
+            let catalogue = Catalogue::parse(assets, currencies).unwrap();
+            let coins = catalogue.coins();
+            let codes: Vec<_> = coins.map(|coin| coin.currency().to_string()).collect();
+            codes.join(",")
+        };
+        assert_eq!(
+            codes("solana,tether,ethereum,bitcoin", "USD"),
+            "BTC,ETH,SOL"
+        );
+        assert_eq!(codes("ethereum,bitcoin", "USD,BTC"), "ETH");
+        assert_eq!(codes("bitcoin:XBT,my-coin:ETH", "USD"), "");
     }
 
     #[test]

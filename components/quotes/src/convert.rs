@@ -17,6 +17,9 @@ use thiserror::Error;
 /// The currency that most markets are in, so that a cross through it is nearest to a real price.
 const PREFERRED_VIA: &str = "USD";
 
+/// Digits after the point of a figure that is worked out: as many as most coins have.
+const FIGURE_DIGITS: Precision = Precision::Digits(8);
+
 /// How a rate comes from the prices on the board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Path {
@@ -98,13 +101,59 @@ pub fn rate(
     to: &str,
 ) -> Result<Rate, ConvertError> {
     let (from, to) = (Unit::find(catalogue, from)?, Unit::find(catalogue, to)?);
-    let (path, numerator, denominator) = if from.name == to.name {
+    between(board, catalogue, &from, &to)
+}
+
+/// The same for an asset that is known: where several share its symbol, it is this one that is
+/// converted.
+///
+/// # Errors
+/// [`ConvertError`] if `to` is not known or no prices lead to it.
+pub fn rate_of(
+    board: &Board,
+    catalogue: &Catalogue,
+    asset: &Asset,
+    to: &str,
+) -> Result<Rate, ConvertError> {
+    let (from, to) = (Unit::of(catalogue, asset), Unit::find(catalogue, to)?);
+    between(board, catalogue, &from, &to)
+}
+
+/// A figure of an asset that is counted in money, in what `to` stands for where that is an asset:
+/// the figure in a currency, over what that asset costs in it. With it comes the quote that it is
+/// of. None where `to` is no asset, or nobody told such a figure.
+pub fn figure_in<'b>(
+    board: &'b Board,
+    catalogue: &Catalogue,
+    asset: &Asset,
+    to: &str,
+    figure: impl Fn(&Quote) -> Option<String>,
+) -> Option<(String, &'b Quote)> {
+    let unit = catalogue.asset(to)?;
+    let preferred = catalogue.currency(PREFERRED_VIA).into_iter();
+    preferred.chain(catalogue.currencies()).find_map(|via| {
+        let quote = board.get(asset.id(), via)?;
+        // Figures have the digits of prices.
+        let figure = Price::parse(&figure(quote)?).ok()?.decimal().ok()?;
+        let price = board.get(unit.id(), via)?.price.decimal().ok()?;
+        let ratio = Ratio::one().times(figure).over(price);
+        Some((ratio.to_text(FIGURE_DIGITS, Rounding::HalfEven), quote))
+    })
+}
+
+fn between(
+    board: &Board,
+    catalogue: &Catalogue,
+    from: &Unit<'_>,
+    to: &Unit<'_>,
+) -> Result<Rate, ConvertError> {
+    let (path, numerator, denominator) = if from.is(to) {
         (Path::Identity, None, None)
     } else if let Some(price) = quoted(board, from.asset, to.currency) {
         (Path::Direct, Some(price), None)
     } else if let Some(price) = quoted(board, to.asset, from.currency) {
         (Path::Inverse, None, Some(price))
-    } else if let Some((via, numerator, denominator)) = cross(board, catalogue, &from, &to) {
+    } else if let Some((via, numerator, denominator)) = cross(board, catalogue, from, to) {
         let via = via.to_owned();
         (Path::Cross { via }, Some(numerator), Some(denominator))
     } else {
@@ -137,6 +186,25 @@ struct Unit<'a> {
 }
 
 impl<'a> Unit<'a> {
+    fn of(catalogue: &'a Catalogue, asset: &'a Asset) -> Unit<'a> {
+        match catalogue.is_meant(asset) {
+            true => Unit {
+                name: asset.symbol(),
+                asset: Some(asset),
+                currency: catalogue.currency(asset.symbol()),
+            },
+            false => Unit {
+                name: asset.id(),
+                asset: Some(asset),
+                currency: None,
+            },
+        }
+    }
+
+    fn is(&self, other: &Unit<'_>) -> bool {
+        self.name == other.name && self.asset.map(Asset::id) == other.asset.map(Asset::id)
+    }
+
     fn find(catalogue: &'a Catalogue, name: &str) -> Result<Unit<'a>, ConvertError> {
         match catalogue.meaning(name) {
             Some(meaning) => Ok(Unit {

@@ -15,6 +15,7 @@ pub struct Denomination {
     unit: Option<Text>,
     decimals: Option<u8>,
     asset: Equal,
+    part: Option<(&'static str, u8)>,
 }
 
 /// What a currency is made of.
@@ -120,6 +121,7 @@ impl Denomination {
             unit: Some(listed.unit.into()),
             decimals: listed.decimals,
             asset: listed.asset.map_or(Equal::None, Equal::Id),
+            part: listed.part,
         })
     }
 
@@ -132,6 +134,7 @@ impl Denomination {
             unit: None,
             decimals: asset.decimals,
             asset: Equal::Id(asset.id),
+            part: None,
         }
     }
 
@@ -157,6 +160,7 @@ impl Denomination {
             unit: None,
             decimals: None,
             asset,
+            part: None,
         })
     }
 
@@ -197,6 +201,12 @@ impl Denomination {
     /// Fraction digits of its smallest amount (ISO 4217), if there is such a thing.
     pub fn decimals(&self) -> Option<u8> {
         self.decimals
+    }
+
+    /// The code of the currency that it is a part of, and how many places to the left the point
+    /// moves in an amount of it to become an amount of that one: 100,000,000 SATS are 1 BTC.
+    pub fn part(&self) -> Option<(&'static str, u8)> {
+        self.part
     }
 
     /// Whether one unit of this currency is one of `asset`.

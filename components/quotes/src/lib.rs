@@ -6,7 +6,7 @@
 //! - What may be believed: [`plausibility`] by its time, [`consensus`](mod@consensus) among
 //!   upstreams, [`jump`] from the price before; [`belief`] is all of it for a whole board. Pairs
 //!   that nobody prices are a [`cross`], for which currencies have [`reference`](mod@reference)
-//!   rates.
+//!   rates. Names of the same money are its [`parts`].
 //! - For how long: [`freshness`](mod@freshness), and the [`ticket`] that elects who refreshes.
 //! - How upstreams are treated: the circuit [`breaker`], their [`budget`] of calls, and the
 //!   [`absence`] of what they do not price; their [`standing`] is what people are shown.
@@ -37,6 +37,7 @@ pub mod jump;
 mod listed;
 pub mod millis;
 pub mod order;
+pub mod parts;
 pub mod percent;
 pub mod plausibility;
 pub mod price;
@@ -56,7 +57,9 @@ pub use asset::{Asset, Currency, Pair};
 pub use belief::{Belief, Heard, Rules, believe};
 pub use board::{Board, DecodeError};
 pub use catalogue::{Catalogue, CatalogueError, Meaning};
-pub use convert::{Conversion, ConvertError, Path, Rate, convert, rate, round_price};
+pub use convert::{
+    Conversion, ConvertError, Path, Rate, convert, figure_in, rate, rate_of, round_price,
+};
 pub use date::Date;
 pub use denomination::{Denomination, Kind};
 pub use freshness::{Freshness, Policy, PolicyError, freshness};

@@ -27,6 +27,9 @@ pub(crate) struct ListedCurrency {
     pub(crate) decimals: Option<u8>,
     pub(crate) is_coingeckos: bool,
     pub(crate) asset: Option<&'static str>,
+    /// The currency that this one is a part of, and how many digits to the left the point moves in
+    /// an amount of it to become an amount of that one.
+    pub(crate) part: Option<(&'static str, u8)>,
 }
 
 /// The asset with this id, lower case.
@@ -110,6 +113,20 @@ mod tests {
                 assert_eq!(listed.kind, Kind::Crypto);
             }
         }
+    }
+
+    #[test]
+    fn parts_are_of_one_money() {
+        let parts: Vec<_> = CURRENCIES
+            .iter()
+            .filter_map(|listed| Some((listed.code, listed.part?)))
+            .collect();
+        let expected = [
+            ("BITS", ("BTC", 6)),
+            ("SATS", ("BTC", 8)),
+            ("IRR", ("IRT", 1)),
+        ];
+        assert_eq!(parts, expected);
     }
 
     #[test]

@@ -32,6 +32,10 @@ pub struct Quote {
     /// made. The rate holds until the next is out, so this decides whether the cross is current.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub priced: Option<Millis>,
+    /// When change, market capitalisation and volume were told, where any of them is older than
+    /// the price because it was kept from an earlier board: the oldest of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figures: Option<Millis>,
     /// Who told it, where that is not the board's source: another upstream priced this pair, or
     /// it was kept from an earlier board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,12 +126,31 @@ impl Quote {
             volume_24h: None,
             updated: None,
             priced: None,
+            figures: None,
             source: None,
             method: Method::Single,
             sources: 1,
             is_divergent: false,
             is_held: false,
             told: Vec::new(),
+        }
+    }
+
+    /// Takes the figures that it lacks from what was `known`, at `made`, of the same pair.
+    pub(crate) fn keep_figures(&mut self, known: &Quote, made: Millis) {
+        let mut is_kept = false;
+        for (figure, known) in [
+            (&mut self.change_24h_pct, &known.change_24h_pct),
+            (&mut self.market_cap, &known.market_cap),
+            (&mut self.volume_24h, &known.volume_24h),
+        ] {
+            if figure.is_none() && known.is_some() {
+                figure.clone_from(known);
+                is_kept = true;
+            }
+        }
+        if is_kept {
+            self.figures = self.figures.into_iter().chain([made]).min();
         }
     }
 }

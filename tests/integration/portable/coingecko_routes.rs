@@ -91,6 +91,43 @@ async fn unknown_ids_are_absent_and_unknown_parameters_ignored() {
 }
 
 #[tokio::test]
+async fn whatever_is_not_served_is_an_error_of_coingeckos_shape() {
+    let app = Served::start().await;
+    for path in [
+        "/api/v3",
+        "/api/v3//ping",
+        "/api/v3/nonsense",
+        "/api/v3/key",
+    ] {
+        let answer = app.get(path).await.expect_status(404);
+        assert_eq!(answer.header("content-type"), "application/json", "{path}");
+        assert!(answer.json()["error"].is_string(), "{path}");
+    }
+    let answer = app.request("POST", "/api/v3/ping", &[]).await;
+    let answer = answer.expect_status(405);
+    assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
+    assert!(answer.json()["error"].is_string());
+}
+
+#[tokio::test]
+async fn prices_in_coins_follow_from_others() {
+    let app = Served::start().await;
+    let route = "/api/v3/simple/price?ids=ethereum&vs_currencies=usd,eur,gbp,jpy,btc,eth";
+    let prices = app.get(route).await.expect_status(200).text;
+    for (code, path) in [("btc", "/v1/rates/ETH/BTC"), ("eur", "/v1/rates/ETH/EUR")] {
+        let rate = app.get(path).await.expect_status(200).json();
+        let number = format!("\"{code}\":{}", rate["price"].as_str().unwrap());
+        assert!(prices.contains(&number), "{number} in {prices}");
+    }
+    assert!(prices.contains("\"eth\":1"), "{prices}");
+    let route = "/api/v3/coins/markets?vs_currency=btc&ids=ethereum,bitcoin";
+    let coins = app.get(route).await.expect_status(200).json();
+    assert_eq!(coins[0]["market_cap_rank"], 1);
+    assert_eq!(coins[0]["current_price"], json!(1));
+    assert!(coins[1]["current_price"].is_number());
+}
+
+#[tokio::test]
 async fn missing_parameters_are_errors_of_coingeckos_shape() {
     let app = Served::start().await;
     let body = app

@@ -55,6 +55,29 @@ fn a_price_on_the_board_is_the_rate_as_it_came() {
 }
 
 #[test]
+fn of_assets_that_share_a_symbol_the_one_that_is_meant_is_converted() {
+    let catalogue = Catalogue::parse(
+        "bridged:USDT;rank=900,tether:USDT:Tether;rank=3",
+        "USD,USDT",
+    )
+    .unwrap();
+    let prices = [
+        ("bridged", "USD", "0.5"),
+        ("tether", "USD", "1"),
+        ("tether", "USDT", "1"),
+    ];
+    let board = board(&prices);
+    let of = |id: &str, to: &str| {
+        let asset = catalogue.by_id(id).unwrap();
+        let rate = rate_of(&board, &catalogue, asset, to).unwrap();
+        rate.text(Precision::Full, Rounding::HalfEven).unwrap()
+    };
+    assert_eq!(of("bridged", "USDT"), "0.5");
+    assert_eq!(of("tether", "USDT"), "1");
+    assert_eq!(of("tether", "bridged"), "2");
+}
+
+#[test]
 fn the_way_back_is_the_inverse() {
     let board = board(&[("bitcoin", "USD", "80000")]);
     let rate = rate(&board, &catalogue(), "USD", "BTC").unwrap();

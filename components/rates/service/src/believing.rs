@@ -10,7 +10,7 @@ use edge_rates_quotes::belief::Divergence;
 use edge_rates_quotes::consensus::Mode;
 use edge_rates_quotes::{
     Belief, Board, Currency, Heard, Millis, Quote, ReferenceRate, Version, believe as judge, cross,
-    plausibility, reference,
+    parts, plausibility, reference,
 };
 use serde_json::json;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -165,10 +165,20 @@ pub(crate) fn board(
     let source = settings.source_name.clone().unwrap_or(believed.source);
     let mut board = Board::new(version, now, source, "", believed.quotes);
     board.references = believed.references;
+    let aligned = |board| {
+        let divergence = settings.rules.consent.divergence;
+        parts::aligned(board, &settings.catalogue, divergence)
+    };
+    // Before what is kept comes in, which must not lead what is new.
+    board = aligned(board);
+    let not_before = now.saturating_sub(settings.policy.refuse_ms);
     if let Some(last) = last {
-        board = board.keeping(last, now.saturating_sub(settings.policy.refuse_ms));
+        board = board.keeping(last, not_before);
     }
-    board = cross::crossed(board, &settings.catalogue);
+    board = aligned(cross::crossed(board, &settings.catalogue));
+    if let Some(last) = last {
+        board = board.with_figures_of(last, not_before);
+    }
     board.attribution = match &settings.source_name {
         Some(name) => format!("Data provided by {name}"),
         None => credits(&settings.upstreams, &board),

@@ -18,7 +18,7 @@ use std::time::Duration;
 const MARKETS: [&str; 3] = ["first", "second", "third"];
 
 /// Adapters for upstreams that are asked for pairs in the query and answer in lines such as
-/// `bitcoin/USD 100`.
+/// `bitcoin/USD 100`, which a market capitalisation may follow.
 #[derive(Debug)]
 struct Lines;
 
@@ -53,12 +53,14 @@ impl Adapters for Lines {
         let quotes = text.lines().map(|line| {
             let (pair, price) = line.split_once(' ').unwrap();
             let (asset, quote) = pair.split_once('/').unwrap();
+            let mut words = price.split(' ').map(str::to_owned);
+            let (price, market_cap) = (words.next().unwrap(), words.next());
             Quote {
                 asset: asset.into(),
                 quote: quote.into(),
-                price: price.into(),
+                price,
                 change_24h_pct: None,
-                market_cap: None,
+                market_cap,
                 volume_24h: None,
                 updated_ms: None,
             }
@@ -147,6 +149,44 @@ fn while_the_first_prices_everything_nobody_else_is_asked() {
     assert_eq!(asked, ["first bitcoin/USD,tron/USD"]);
     assert_eq!(market.board().source, "first");
     assert_eq!(market.board().attribution, "By first");
+}
+
+#[test]
+fn figures_outlive_the_upstream_that_told_them() {
+    let mut market = Market::new(&[("currencies", "USD"), ("refuse_seconds", "3600")]);
+    market.refresh(&[("first", "bitcoin/USD 100 2000\ntron/USD 1")]);
+    let told = market.board().fetched;
+    for _ in 0..12 {
+        market.refresh(&[("second", "bitcoin/USD 101\ntron/USD 1")]);
+        let bitcoin = market.quote("bitcoin", "USD");
+        assert_eq!(bitcoin.price.as_str(), "101");
+        assert_eq!(bitcoin.market_cap.as_deref(), Some("2000"));
+        assert_eq!(bitcoin.figures, Some(told));
+    }
+    market.refresh(&[("second", "bitcoin/USD 101\ntron/USD 1")]);
+    assert_eq!(
+        market.quote("bitcoin", "USD").market_cap,
+        None,
+        "an hour is over"
+    );
+    market.refresh(&[("first", "bitcoin/USD 102 2100\ntron/USD 1")]);
+    let bitcoin = market.quote("bitcoin", "USD");
+    assert_eq!(bitcoin.market_cap.as_deref(), Some("2100"));
+    assert_eq!(bitcoin.figures, None);
+}
+
+#[test]
+fn rials_and_tomans_fit_together_whoever_tells_them() {
+    let mut market = Market::new(&[("assets", "tron"), ("currencies", "IRR,IRT")]);
+    let both =
+        |market: &Market| ["IRT", "IRR"].map(|code| market.quote("tron", code).price.to_string());
+    market.refresh(&[("first", "tron/IRR 420.0"), ("second", "tron/IRT 41.5")]);
+    assert_eq!(both(&market), ["41.5", "415"]);
+    // What is new leads what is kept.
+    market.refresh(&[("first", "tron/IRR 430")]);
+    assert_eq!(both(&market), ["43.0", "430"]);
+    market.refresh(&[("second", "tron/IRT 44.25")]);
+    assert_eq!(both(&market), ["44.25", "442.5"]);
 }
 
 #[test]

@@ -89,16 +89,16 @@ impl Served {
 
     /// An answer that was made from this board, in the coding that `request` wants, with what
     /// caches need to know.
+    ///
+    /// # Errors
+    /// A 406 problem if the client accepts no form of it.
     pub(crate) fn answer(
         &self,
         rendered: &Rendered,
         request: &Request,
         times: &CacheTimes,
-    ) -> Answer {
-        let (coding, body) = match rendered.body.wanted(request) {
-            Ok(form) => form,
-            Err(problem) => return problem.into_answer(request.path()),
-        };
+    ) -> Result<Answer, Problem> {
+        let (coding, body) = rendered.body.wanted(request)?;
         let mut answer = Answer::new(StatusCode::OK).with_body(body);
         answer.add("content-type", rendered.media_type);
         answer.set_validators(&rendered.validators);
@@ -114,7 +114,7 @@ impl Served {
         answer.add("age", age.to_string());
         answer.add("vary", "Accept, Accept-Encoding");
         answer.add("cache-status", self.cache_status());
-        answer
+        Ok(answer)
     }
 }
 

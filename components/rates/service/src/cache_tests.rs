@@ -113,6 +113,7 @@ fn cache_status(service: &Service<World, Plain>, served: &Served) -> String {
     let rendered = served.render("q", served.is_stale, "{}");
     let request = edge_rates_kit::fake::incoming("GET", "/", &[], &[]);
     let answer = served.answer(&rendered, &request, &service.settings.cache_times);
+    let answer = answer.unwrap();
     answer.header("cache-status").unwrap().to_owned()
 }
 

@@ -5,6 +5,7 @@
 use edge_rates_kit::answer::{Answer, Validators};
 use edge_rates_kit::caching::CacheTimes;
 use edge_rates_kit::coding::Forms;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
 use edge_rates_quotes::etag::etag_of;
 use serde::Serialize;
@@ -23,13 +24,16 @@ struct List {
 
 impl Lists {
     /// The list of this name, which `write` makes where it was not asked for before.
+    ///
+    /// # Errors
+    /// A 406 problem if the client accepts no form of it.
     pub(crate) fn answer<T: Serialize>(
         &self,
         name: &'static str,
         request: &Request,
         times: &CacheTimes,
         write: impl FnOnce() -> T,
-    ) -> Answer {
+    ) -> Result<Answer, Problem> {
         let known = self.0.borrow();
         let list = known.iter().find(|(known, _)| *known == name);
         let list = list.map(|(_, list)| list.clone());
@@ -44,10 +48,7 @@ impl Lists {
             self.0.borrow_mut().push((name, Rc::clone(&list)));
             list
         });
-        let (coding, body) = match list.body.wanted(request) {
-            Ok(form) => form,
-            Err(problem) => return problem.into_answer(request.path()),
-        };
+        let (coding, body) = list.body.wanted(request)?;
         let mut answer = Answer::json(body);
         answer.set_validators(&list.validators);
         if let Some(coding) = coding {
@@ -55,6 +56,6 @@ impl Lists {
         }
         answer.set("cache-control", times.fresh());
         answer.set("vary", "Accept, Accept-Encoding");
-        answer
+        Ok(answer)
     }
 }

@@ -29,7 +29,9 @@ fn after(route: &Route<'_>) -> Option<Route<'static>> {
             Gecko::SupportedVsCurrencies => Gecko::ExchangeRates,
             Gecko::ExchangeRates => Gecko::CoinsList,
             Gecko::CoinsList => Gecko::CoinsMarkets,
-            Gecko::CoinsMarkets | Gecko::History | Gecko::Elsewhere => return None,
+            Gecko::CoinsMarkets | Gecko::History | Gecko::Elsewhere | Gecko::Unknown => {
+                return None;
+            }
         }),
         Route::Unknown => return None,
     })

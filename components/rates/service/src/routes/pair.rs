@@ -34,6 +34,9 @@ pub(super) struct Body<'a> {
     change_24h_pct: Option<Number<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
+    /// When the change was told, where that is older than the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures_at: Option<String>,
     method: &'static str,
     sources: u32,
     divergent: bool,
@@ -161,6 +164,7 @@ pub(super) fn body<'a>(
         price: numbers.of(price),
         change_24h_pct: change.map(|change| numbers.of(change)),
         updated_at: rate.updated().map(rfc3339),
+        figures_at: change.and_then(|_| direct?.figures).map(rfc3339),
         method: told.method,
         sources: told.sources,
         divergent: told.is_divergent,

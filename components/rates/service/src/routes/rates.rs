@@ -57,6 +57,9 @@ struct Rate<'a> {
     volume_24h: Option<Number<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     updated_at: Option<String>,
+    /// When what is shown beside the price was told, where that is older than the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures_at: Option<String>,
     /// Who told it, where that is not the board's source.
     #[serde(skip_serializing_if = "Option::is_none")]
     source: Option<&'a str>,
@@ -286,15 +289,21 @@ fn rate<'a>(
         let text = text.as_deref().filter(|_| is_shown);
         text.map(number)
     };
+    let change = shown(question.shown.change, &quote.change_24h_pct);
+    let market_cap = shown(question.shown.market_cap, &quote.market_cap);
+    let volume_24h = shown(question.shown.volume, &quote.volume_24h);
+    let shown_figures = change.as_ref().or(market_cap.as_ref());
+    let shown_figures = shown_figures.or(volume_24h.as_ref()).map(|_| ());
     Ok(Rate {
         id: asset.id(),
         symbol: asset.symbol(),
         quote: quote.quote.as_str(),
         price: question.numbers.of(price),
-        change_24h_pct: shown(question.shown.change, &quote.change_24h_pct),
-        market_cap: shown(question.shown.market_cap, &quote.market_cap),
-        volume_24h: shown(question.shown.volume, &quote.volume_24h),
+        change_24h_pct: change,
+        market_cap,
+        volume_24h,
         updated_at: quote.updated.map(rfc3339),
+        figures_at: shown_figures.and(quote.figures).map(rfc3339),
         source: quote.source.as_deref(),
         method: quote.method.as_str(),
         sources: quote.sources,
@@ -335,11 +344,13 @@ fn table(board: &Board, rates: &[Rate<'_>], shown: Shown, is_stale: bool) -> Tab
     let optional_names = optional
         .iter()
         .filter_map(|(is_shown, name)| is_shown.then_some(*name));
+    let has_figures = optional.iter().any(|(is_shown, _)| *is_shown);
     let columns = ["id", "symbol", "quote", "price"]
         .into_iter()
         .chain(optional_names)
         .chain(["updated_at", "source", "method", "sources", "divergent"])
-        .chain(["stale", "as_of"]);
+        .chain(["stale", "as_of"])
+        .chain(has_figures.then_some("figures_at"));
     let mut table = Table::new(columns);
     let is_whole_board = is_stale && !rates.iter().any(|rate| rate.stale);
     let as_of = rfc3339(board.fetched);
@@ -363,7 +374,8 @@ fn table(board: &Board, rates: &[Rate<'_>], shown: Shown, is_stale: bool) -> Tab
                 yes_no(rate.divergent),
                 yes_no(is_whole_board || rate.stale),
                 &as_of,
-            ]);
+            ])
+            .chain(has_figures.then(|| rate.figures_at.as_deref().unwrap_or_default()));
         table.row(fields);
     }
     table

@@ -31,7 +31,7 @@ pub(super) fn answer<W, A>(service: &Service<W, A>, request: &Request) -> Result
     let settings = &service.settings;
     let body = || body(&settings.catalogue);
     let lists = &service.lists;
-    Ok(lists.answer("symbols", request, &settings.cache_times, body))
+    lists.answer("symbols", request, &settings.cache_times, body)
 }
 
 fn body(catalogue: &Catalogue) -> Body<'_> {

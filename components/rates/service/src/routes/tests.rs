@@ -228,10 +228,35 @@ fn a_table_has_a_line_for_each_rate() {
     );
     assert_eq!(
         text(&answer),
-        "id,symbol,quote,price,change_24h_pct,updated_at,source,method,sources,divergent,stale,as_of\r\n\
-         bitcoin,BTC,EUR,66000,,,kraken,single,1,false,false,2026-11-21T01:40:00Z\r\n\
-         bitcoin,BTC,USD,76974.50,-1.40,2026-11-21T01:39:59Z,kraken,median,2,true,false,2026-11-21T01:40:00Z\r\n"
+        "id,symbol,quote,price,change_24h_pct,updated_at,source,method,sources,divergent,stale,as_of,figures_at\r\n\
+         bitcoin,BTC,EUR,66000,,,kraken,single,1,false,false,2026-11-21T01:40:00Z,\r\n\
+         bitcoin,BTC,USD,76974.50,-1.40,2026-11-21T01:39:59Z,kraken,median,2,true,false,2026-11-21T01:40:00Z,\r\n"
     );
+}
+
+#[test]
+fn figures_that_are_older_than_the_price_have_their_own_time() {
+    let rates = Rates::with(vec![
+        Quote {
+            change_24h_pct: Some("2.5".into()),
+            figures: Some(Millis(1_795_225_000_000)),
+            ..quote("bitcoin", "USD", "1")
+        },
+        quote("ethereum", "USD", "1"),
+    ]);
+    let told = "2026-11-21T01:36:40Z";
+    let at = |body: &Value| body["figures_at"].as_str().map(str::to_owned);
+    let of = |target: &str| at(&rates.json(target)["rates"][0]);
+    assert_eq!(of("/v1/rates?ids=bitcoin&vs=usd").as_deref(), Some(told));
+    assert_eq!(of("/v1/rates?ids=bitcoin&vs=usd&include="), None);
+    assert_eq!(of("/v1/rates?ids=bitcoin&vs=usd&include=volume"), None);
+    assert_eq!(of("/v1/rates?ids=ethereum&vs=usd"), None);
+    assert_eq!(at(&rates.json("/v1/rates/BTC/USD")).as_deref(), Some(told));
+    assert_eq!(at(&rates.json("/v1/rates/ETH/USD")), None);
+    let table = |query: &str| text(&rates.get(&format!("/v1/rates?format=csv&vs=usd&{query}")));
+    let line = table("ids=bitcoin");
+    assert!(line.ends_with(&format!(",{told}\r\n")), "{line}");
+    assert!(!table("include=").contains("figures_at"));
 }
 
 #[test]

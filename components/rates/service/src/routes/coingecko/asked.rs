@@ -1,7 +1,8 @@
 //! Parameters that several of CoinGecko's routes share.
 
-use super::Refusal;
+use super::unprocessable;
 use crate::routes::asked::list;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Query;
 use edge_rates_quotes::{Asset, Catalogue, Precision, order};
 
@@ -18,12 +19,12 @@ pub(super) fn is_on(query: &Query, name: &str) -> bool {
 }
 
 /// `precision`: all digits that the upstream gave unless said otherwise.
-pub(super) fn precision(query: &Query) -> Result<Precision, Refusal> {
+pub(super) fn precision(query: &Query) -> Result<Precision, Problem> {
     match given(query, "precision") {
         None => Ok(Precision::Full),
-        Some(text) => text.parse().map_err(|_| {
-            Refusal::unprocessable("precision must be full or an integer from 0 to 18")
-        }),
+        Some(text) => text
+            .parse()
+            .map_err(|_| unprocessable("precision must be full or an integer from 0 to 18")),
     }
 }
 

@@ -12,14 +12,14 @@ use serde_json::value::RawValue;
 const BITCOIN: (&str, &str) = ("bitcoin", "BTC");
 
 #[derive(Serialize)]
-struct Body<'a> {
-    rates: Rates<'a>,
+struct Body {
+    rates: Rates,
 }
 
-/// By code, in the order of the settings.
-struct Rates<'a>(Vec<(String, Entry<'a>)>);
+/// By code: coins that are no quote currencies, then those in the order of the settings.
+struct Rates(Vec<(String, Entry)>);
 
-impl Serialize for Rates<'_> {
+impl Serialize for Rates {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (code, entry) in &self.0 {
@@ -30,9 +30,9 @@ impl Serialize for Rates<'_> {
 }
 
 #[derive(Serialize)]
-struct Entry<'a> {
-    name: &'a str,
-    unit: &'a str,
+struct Entry {
+    name: String,
+    unit: String,
     value: Box<RawValue>,
     #[serde(rename = "type")]
     kind: &'static str,
@@ -41,27 +41,13 @@ struct Entry<'a> {
 pub(super) fn render(catalogue: &&Catalogue, served: &Served) -> Rendered {
     let mut rates = Vec::new();
     let mut shown = Vec::new();
-    let (id, symbol) = BITCOIN;
-    let has_bitcoin = catalogue.by_id(id).is_some();
-    let has_its_currency = catalogue.currency(symbol).is_some();
-    if has_bitcoin
-        && !has_its_currency
-        && let Some(value) = number("1")
-    {
-        let entry = Entry {
-            name: "Bitcoin",
-            unit: symbol,
-            value,
-            kind: "crypto",
-        };
-        rates.push((symbol.to_ascii_lowercase(), entry));
-    }
-    for denomination in catalogue.denominations() {
-        if let Some((value, rate)) = per_bitcoin(catalogue, served, denomination) {
+    let listed = catalogue.denominations().iter().cloned();
+    for denomination in catalogue.coins().chain(listed) {
+        if let Some((value, rate)) = per_bitcoin(catalogue, served, &denomination) {
             shown.push(rate);
             let entry = Entry {
-                name: denomination.name(),
-                unit: denomination.unit(),
+                name: denomination.name().to_owned(),
+                unit: denomination.unit().to_owned(),
                 value,
                 kind: denomination.kind().as_str(),
             };
@@ -112,7 +98,7 @@ mod tests {
         // No prices lead to the yen or to gold.
         assert_eq!(
             text(&answer),
-            r#"{"rates":{"btc":{"name":"Bitcoin","unit":"BTC","value":1,"type":"crypto"},"usd":{"name":"US Dollar","unit":"$","value":76975.0431,"type":"fiat"}}}"#
+            r#"{"rates":{"btc":{"name":"Bitcoin","unit":"BTC","value":1,"type":"crypto"},"eth":{"name":"Ether","unit":"ETH","value":38.48752155,"type":"crypto"},"usd":{"name":"US Dollar","unit":"$","value":76975.0431,"type":"fiat"}}}"#
         );
     }
 

@@ -2,20 +2,25 @@
 
 use crate::service::Service;
 use edge_rates_kit::answer::Answer;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Request;
-use edge_rates_quotes::Asset;
+use edge_rates_quotes::{Asset, Denomination};
 use serde::Serialize;
 
-pub(super) fn supported_vs_currencies<W, A>(service: &Service<W, A>, request: &Request) -> Answer {
+pub(super) fn supported_vs_currencies<W, A>(
+    service: &Service<W, A>,
+    request: &Request,
+) -> Result<Answer, Problem> {
     let settings = &service.settings;
     let times = &settings.cache_times;
     service
         .lists
         .answer("supported_vs_currencies", request, times, || {
-            let codes = settings.catalogue.currencies().iter();
+            let catalogue = &settings.catalogue;
+            let code = |of: &Denomination| of.currency().as_str().to_ascii_lowercase();
+            let mut codes: Vec<_> = catalogue.denominations().iter().map(code).collect();
+            codes.extend(catalogue.coins().map(|coin| code(&coin)));
             codes
-                .map(|currency| currency.as_str().to_ascii_lowercase())
-                .collect::<Vec<_>>()
         })
 }
 
@@ -26,7 +31,7 @@ struct Coin<'a> {
     name: &'a str,
 }
 
-pub(super) fn coins<W, A>(service: &Service<W, A>, request: &Request) -> Answer {
+pub(super) fn coins<W, A>(service: &Service<W, A>, request: &Request) -> Result<Answer, Problem> {
     let settings = &service.settings;
     let times = &settings.cache_times;
     service.lists.answer("coins", request, times, || {
@@ -57,7 +62,8 @@ mod tests {
     fn the_lists_are_of_what_is_served() {
         let service = service("ethereum,my-coin:MY", "USD,IRT", &[]);
         let currencies = get(&service, "/api/v3/simple/supported_vs_currencies");
-        assert_eq!(json(&currencies), json!(["usd", "irt"]));
+        // A price in a coin follows from two others.
+        assert_eq!(json(&currencies), json!(["usd", "irt", "eth"]));
         let coins = get(&service, "/api/v3/coins/list?include_platform=true");
         assert_eq!(
             json(&coins),

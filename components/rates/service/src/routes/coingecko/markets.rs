@@ -2,13 +2,16 @@
 
 use super::asked::{Named, assets, given, is_on, precision};
 use super::lists::name;
-use super::{Refusal, is_stale, known_number, price};
+use super::priced::{Priced, unit};
+use super::{missing, unprocessable};
 use crate::cache::Served;
 use crate::rendered::Rendered;
 use crate::routes::asked::list;
 use edge_rates_kit::answer::rfc3339_millis;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Asset, Board, Catalogue, Currency, Precision, Price, Quote, order};
+use edge_rates_quotes::{Asset, Board, Catalogue, Precision, order};
+use http::StatusCode;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::cmp::Ordering;
@@ -23,8 +26,10 @@ const PERIODS: [&str; 7] = ["1h", "24h", "7d", "14d", "30d", "200d", "1y"];
 
 /// What is asked for.
 pub(super) struct Asked<'a> {
+    catalogue: &'a Catalogue,
     assets: Vec<&'a Asset>,
-    currency: &'a Currency,
+    /// The code of a currency, or the symbol of a coin.
+    unit: &'a str,
     order: Order,
     per_page: usize,
     page: usize,
@@ -55,12 +60,12 @@ impl Order {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn read(query: &Query, catalogue: &'a Catalogue) -> Result<Asked<'a>, Refusal> {
+    pub(super) fn read(query: &Query, catalogue: &'a Catalogue) -> Result<Asked<'a>, Problem> {
         let Some(code) = given(query, "vs_currency") else {
-            return Err(Refusal::missing("vs_currency"));
+            return Err(missing("vs_currency"));
         };
         if given(query, "category").is_some() {
-            return Err(Refusal::unprocessable(
+            return Err(unprocessable(
                 "categories are not known here; leave category out",
             ));
         }
@@ -74,9 +79,9 @@ impl<'a> Asked<'a> {
                 Some(named) => distinct(named),
                 None => catalogue.assets().iter().collect(),
             },
-            currency: catalogue
-                .currency(code.trim())
-                .ok_or_else(|| Refusal::bad("invalid vs_currency"))?,
+            catalogue,
+            unit: unit(catalogue, code)
+                .ok_or_else(|| Problem::plain(StatusCode::BAD_REQUEST, "invalid vs_currency"))?,
             order: order.map_or(Order::MarketCapDescending, |(_, order)| order),
             per_page: count(query, "per_page", PER_PAGE).min(MOST_PER_PAGE),
             page: count(query, "page", 1),
@@ -92,7 +97,7 @@ impl<'a> Asked<'a> {
         order::sort(&mut ids);
         format!(
             "coins/markets/{}/{}?{:?}&{}&{}&{}&{}&{}",
-            self.currency,
+            self.unit,
             ids.join(","),
             self.order,
             self.per_page,
@@ -118,16 +123,17 @@ fn count(query: &Query, name: &str, otherwise: usize) -> usize {
     given.filter(|number| *number > 0).unwrap_or(otherwise)
 }
 
-/// A coin, with a quote if the board has one.
-type Row<'r> = (&'r Asset, Option<&'r Quote>);
+/// A coin, with its price if there is one.
+type Row<'r> = (&'r Asset, Option<Priced<'r>>);
 
 pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
     let board = &served.board;
     let rows = page(asked, board);
-    let is_stale = is_stale(served, rows.iter().filter_map(|(_, quote)| *quote));
+    let mut shown = rows.iter().filter_map(|(_, priced)| priced.as_ref());
+    let is_stale = served.is_stale || shown.any(|priced| priced.is_stale(served));
     let markets: Vec<Market<'_>> = rows
-        .into_iter()
-        .map(|(asset, quote)| market(asked, board, asset, quote))
+        .iter()
+        .map(|(asset, priced)| market(asked, board, asset, priced.as_ref()))
         .collect();
     // Structs of strings and numbers always serialise.
     let body = serde_json::to_vec(&markets).unwrap_or_default();
@@ -139,7 +145,10 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
     let assets = asked.assets.iter();
     let assets = assets.filter(|asset| board.has(asset.id()));
     let mut rows: Vec<Row<'r>> = assets
-        .map(|asset| (*asset, board.get(asset.id(), asked.currency)))
+        .map(|asset| {
+            let priced = Priced::of(board, asked.catalogue, asset, asked.unit);
+            (*asset, priced)
+        })
         .collect();
     // What no figure tells apart is ordered by rank.
     let rank = |asset: &Asset| asset.rank().unwrap_or(u32::MAX);
@@ -147,10 +156,10 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
         (rank(a), a.id()).cmp(&(rank(b), b.id()))
     });
     match asked.order {
-        Order::MarketCapDescending => descending(&mut rows, |quote| &quote.market_cap),
-        Order::MarketCapAscending => ascending(&mut rows, |quote| &quote.market_cap),
-        Order::VolumeDescending => descending(&mut rows, |quote| &quote.volume_24h),
-        Order::VolumeAscending => ascending(&mut rows, |quote| &quote.volume_24h),
+        Order::MarketCapDescending => descending(&mut rows, Priced::size),
+        Order::MarketCapAscending => ascending(&mut rows, Priced::size),
+        Order::VolumeDescending => descending(&mut rows, Priced::trade),
+        Order::VolumeAscending => ascending(&mut rows, Priced::trade),
         Order::IdAscending => order::sort_by(&mut rows, |(a, _), (b, _)| a.id().cmp(b.id())),
         Order::IdDescending => order::sort_by(&mut rows, |(a, _), (b, _)| b.id().cmp(a.id())),
     }
@@ -159,30 +168,21 @@ fn page<'r>(asked: &Asked<'r>, board: &'r Board) -> Vec<Row<'r>> {
 }
 
 /// The largest figure first, those without one last.
-fn descending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
-    order::sort_by(rows, |(_, a), (_, b)| {
-        let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
-        figure(b).cmp(&figure(a))
-    });
+fn descending<'r, F: Ord>(rows: &mut [Row<'r>], figure: impl Fn(&Priced<'r>) -> Option<F>) {
+    let figure = |priced: &Option<Priced<'r>>| priced.as_ref().and_then(&figure);
+    order::sort_by(rows, |(_, a), (_, b)| figure(b).cmp(&figure(a)));
 }
 
 /// The smallest figure first, and where there are none, the lowest rank.
-fn ascending(rows: &mut [Row<'_>], figure: fn(&Quote) -> &Option<String>) {
+fn ascending<'r, F: Ord>(rows: &mut [Row<'r>], figure: impl Fn(&Priced<'r>) -> Option<F>) {
+    let figure = |priced: &Option<Priced<'r>>| priced.as_ref().and_then(&figure);
     rows.reverse();
-    order::sort_by(rows, |(_, a), (_, b)| {
-        let figure = |quote: &Option<&Quote>| quote.and_then(|quote| size(figure(quote)));
-        match (figure(a), figure(b)) {
-            (Some(a), Some(b)) => a.cmp(&b),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => Ordering::Equal,
-        }
+    order::sort_by(rows, |(_, a), (_, b)| match (figure(a), figure(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => Ordering::Equal,
     });
-}
-
-/// A figure to compare by.
-fn size(figure: &Option<String>) -> Option<impl Ord + use<>> {
-    Price::parse(figure.as_deref()?).ok()?.decimal().ok()
 }
 
 /// A figure that is known to nobody here.
@@ -196,7 +196,7 @@ struct Market<'a> {
     image: Unknown,
     current_price: Option<Box<RawValue>>,
     market_cap: Option<Box<RawValue>>,
-    market_cap_rank: Unknown,
+    market_cap_rank: Option<u32>,
     fully_diluted_valuation: Unknown,
     total_volume: Option<Box<RawValue>>,
     high_24h: Unknown,
@@ -216,6 +216,9 @@ struct Market<'a> {
     atl_date: Unknown,
     roi: Unknown,
     last_updated: Option<String>,
+    /// No member of CoinGecko's: when figures were told that are older than the price.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures_last_updated: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     sparkline_in_7d: Option<Sparkline>,
     #[serde(flatten)]
@@ -232,9 +235,9 @@ fn market<'a>(
     asked: &Asked<'_>,
     board: &Board,
     asset: &'a Asset,
-    quote: Option<&Quote>,
+    priced: Option<&Priced<'_>>,
 ) -> Market<'a> {
-    let change = || known_number(quote?.change_24h_pct.as_deref());
+    let change = || priced.and_then(Priced::change);
     let changes = asked.periods.iter().map(|period| {
         let name = format!("price_change_percentage_{period}_in_currency");
         (name, if *period == "24h" { change() } else { None })
@@ -244,11 +247,11 @@ fn market<'a>(
         symbol: asset.symbol().to_ascii_lowercase(),
         name: name(asset),
         image: (),
-        current_price: quote.and_then(|quote| price(quote, asked.precision)),
-        market_cap: quote.and_then(|quote| known_number(quote.market_cap.as_deref())),
-        market_cap_rank: (),
+        current_price: priced.and_then(|priced| priced.price(asked.precision)),
+        market_cap: priced.and_then(Priced::market_cap),
+        market_cap_rank: asset.rank(),
         fully_diluted_valuation: (),
-        total_volume: quote.and_then(|quote| known_number(quote.volume_24h.as_deref())),
+        total_volume: priced.and_then(Priced::volume),
         high_24h: (),
         low_24h: (),
         price_change_24h: (),
@@ -265,7 +268,8 @@ fn market<'a>(
         atl_change_percentage: (),
         atl_date: (),
         roi: (),
-        last_updated: quote.map(|quote| rfc3339_millis(board.priced(quote))),
+        last_updated: priced.map(|priced| rfc3339_millis(priced.updated(board))),
+        figures_last_updated: priced.and_then(Priced::figures).map(rfc3339_millis),
         sparkline_in_7d: asked.has_sparkline.then_some(Sparkline { price: [] }),
         changes: changes.collect(),
     }
@@ -318,7 +322,7 @@ mod tests {
             json!([{
                 "id": "bitcoin", "symbol": "btc", "name": "Bitcoin", "image": null,
                 "current_price": 1.005, "market_cap": 1_555_886_872_303_u64,
-                "market_cap_rank": null, "fully_diluted_valuation": null, "total_volume": 5,
+                "market_cap_rank": 1, "fully_diluted_valuation": null, "total_volume": 5,
                 "high_24h": null, "low_24h": null, "price_change_24h": null,
                 "price_change_percentage_24h": -0.95302, "market_cap_change_24h": null,
                 "market_cap_change_percentage_24h": null, "circulating_supply": null,
@@ -404,6 +408,41 @@ mod tests {
             Some(&Value::Null)
         );
         assert_eq!(fields.len(), 26 + 3);
+    }
+
+    #[test]
+    fn markets_may_be_counted_in_a_coin() {
+        let answer = answered("vs_currency=btc&ids=bitcoin,ethereum&order=id_asc");
+        let prices: Vec<_> = answer
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|coin| &coin["current_price"])
+            .collect();
+        assert_eq!(prices, [&json!(1), &json!(1)]);
+        assert_eq!(answer[1]["market_cap_rank"], json!(2));
+        // 300,000,000,000.5 dollars at 1.005 each.
+        assert_eq!(answer[1]["market_cap"], json!(298_507_462_687.064_7));
+        assert_eq!(answer[1]["price_change_percentage_24h"], Value::Null);
+        assert_eq!(answer[0]["last_updated"], "2026-11-21T01:40:00.000Z");
+        assert_eq!(
+            answer[1]["last_updated"], "2026-11-21T01:39:50.599Z",
+            "the older of both"
+        );
+    }
+
+    #[test]
+    fn figures_that_are_older_than_the_price_say_so() {
+        let quotes = [Quote {
+            figures: Some(Millis(1_795_225_000_007)),
+            ..figures("bitcoin", Some("5"), None)
+        }];
+        let service = service("bitcoin", "USD", &quotes);
+        let answer = json(&get(&service, "/api/v3/coins/markets?vs_currency=usd"));
+        assert_eq!(
+            answer[0]["figures_last_updated"],
+            "2026-11-21T01:36:40.007Z"
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod asked;
 mod exchange_rates;
 mod lists;
 mod markets;
+mod priced;
 mod simple_price;
 
 use crate::adapters::Adapters;
@@ -17,7 +18,7 @@ use edge_rates_kit::Capabilities;
 use edge_rates_kit::answer::Answer;
 use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::{KEY_PARAMETER, Query, Request};
-use edge_rates_quotes::{Catalogue, Precision, Quote, Rounding, convert};
+use edge_rates_quotes::{Catalogue, Quote};
 use http::StatusCode;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -34,14 +35,38 @@ pub(super) enum Route {
     CoinsMarkets,
     /// A route of CoinGecko's that needs prices of the past.
     History,
-    /// Another one that is not served.
+    /// Another one of its routes that is not served.
     Elsewhere,
+    /// No route of CoinGecko's either.
+    Unknown,
 }
 
+/// What CoinGecko's paths begin with.
+const ITS_OWN: [&str; 18] = [
+    "asset_platforms",
+    "coins",
+    "companies",
+    "derivatives",
+    "entities",
+    "exchange_rates",
+    "exchanges",
+    "global",
+    "insights",
+    "key",
+    "news",
+    "nfts",
+    "onchain",
+    "public_treasury",
+    "rwas",
+    "search",
+    "simple",
+    "token_lists",
+];
+
 impl Route {
-    /// The route by what follows /api/v3 in its path, if CoinGecko has it.
-    pub(super) fn of(segments: &[&str]) -> Option<Route> {
-        Some(match *segments {
+    /// The route by what follows /api/v3 in its path.
+    pub(super) fn of(segments: &[&str]) -> Route {
+        match *segments {
             ["ping"] => Route::Ping,
             ["simple", "price"] => Route::SimplePrice,
             ["simple", "supported_vs_currencies"] => Route::SupportedVsCurrencies,
@@ -50,9 +75,11 @@ impl Route {
             ["coins", "markets"] => Route::CoinsMarkets,
             ["coins", _, "history" | "market_chart" | "ohlc"]
             | ["coins", _, "market_chart" | "ohlc", "range"] => Route::History,
-            ["coins" | "simple" | "search" | "exchanges" | "global", ..] => Route::Elsewhere,
-            _ => return None,
-        })
+            [first, ref rest @ ..] if ITS_OWN.contains(&first) && !rest.contains(&"") => {
+                Route::Elsewhere
+            }
+            _ => Route::Unknown,
+        }
     }
 
     /// Its name in metrics.
@@ -64,18 +91,23 @@ impl Route {
             Route::ExchangeRates => "/api/v3/exchange_rates",
             Route::CoinsList => "/api/v3/coins/list",
             Route::CoinsMarkets => "/api/v3/coins/markets",
-            Route::History | Route::Elsewhere => "other",
+            Route::History | Route::Elsewhere | Route::Unknown => "other",
         }
     }
 
-    /// The answer to a route that is not served, whatever its method.
-    pub(super) fn unserved(self) -> Option<Answer> {
+    /// Refuses a route that is not served, whatever its method.
+    ///
+    /// # Errors
+    /// A 404 problem.
+    pub(super) fn expect_served(self) -> Result<(), Problem> {
         let message = match self {
             Route::History => "prices of the past are not served here",
             Route::Elsewhere => "this route of the API is not served here",
-            _ => return None,
+            // CoinGecko begins so too, and names its documentation.
+            Route::Unknown => "Incorrect path. Please check /openapi.json",
+            _ => return Ok(()),
         };
-        Some(error(StatusCode::NOT_FOUND, message))
+        Err(Problem::plain(StatusCode::NOT_FOUND, message))
     }
 }
 
@@ -83,12 +115,12 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
     service: &Rc<Service<W, A>>,
     request: &Request,
     route: Route,
-) -> Answer {
+) -> Result<Answer, Problem> {
     match route {
         Route::Ping => {
             let mut answer = Answer::json(r#"{"gecko_says":"(V3) To the Moon!"}"#);
             answer.set("cache-control", "no-store");
-            answer
+            Ok(answer)
         }
         Route::SupportedVsCurrencies => lists::supported_vs_currencies(service, request),
         Route::CoinsList => lists::coins(service, request),
@@ -108,9 +140,10 @@ pub(super) async fn answer<W: Capabilities, A: Adapters + 'static>(
         Route::CoinsMarkets => {
             priced(service, request, markets::Asked::read, markets::render).await
         }
-        Route::History | Route::Elsewhere => route
-            .unserved()
-            .unwrap_or_else(|| error(StatusCode::NOT_FOUND, "not found")),
+        Route::History | Route::Elsewhere | Route::Unknown => {
+            route.expect_served()?;
+            Err(Problem::unknown_path(request.path()))
+        }
     }
 }
 
@@ -124,48 +157,32 @@ const KEYS: [&str; 3] = {
 async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
     service: &'a Rc<Service<W, A>>,
     request: &Request,
-    read: impl Fn(&Query, &'a Catalogue) -> Result<Q, Refusal>,
+    read: impl Fn(&Query, &'a Catalogue) -> Result<Q, Problem>,
     render: impl FnOnce(&Q, &Served) -> Rendered,
-) -> Answer {
+) -> Result<Answer, Problem> {
     let catalogue = &service.settings.catalogue;
-    let parse = || {
-        let asked = read(request.query(), catalogue);
-        asked.map_err(Refusal::answer)
-    };
-    let unserved = |problem: Problem| {
-        let in_problem = problem.into_answer(request.path());
-        let mut answer = error(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "No prices are available at the moment; try again later.",
-        );
-        if let Some(seconds) = in_problem.header("retry-after") {
-            answer.set("retry-after", seconds.to_owned());
-        }
-        answer
-    };
+    let parse = || read(request.query(), catalogue);
     let render = |asked: Q, served: &Served| Ok(render(&asked, served));
     let key = request.question(&KEYS);
-    let answered = super::kept_as(service, request, &key, parse, unserved, render).await;
-    answered.unwrap_or_else(|error| error)
+    super::kept_as(service, request, &key, parse, |problem| problem, render).await
 }
 
-/// An error in CoinGecko's plainest shape.
-fn error(status: StatusCode, message: &str) -> Answer {
-    let body = json!({"error": message}).to_string();
-    let mut answer = Answer::json(body).with_status(status);
-    answer.set("cache-control", "no-store");
-    answer
-}
-
-/// A client that is not let in, in the shape that CoinGecko has for that.
+/// A problem in the shape that CoinGecko has for it: one for clients that are not let in, and a
+/// plainer one for everything else.
 pub(super) fn refused(problem: &Problem) -> Answer {
-    let code = match problem.status() {
-        // Its number for a key that is missing or wrong.
-        StatusCode::UNAUTHORIZED => 10_002,
-        status => status.as_u16(),
+    let status = problem.status();
+    let body = match status {
+        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => {
+            let code = match status {
+                // Its number for a key that is missing or wrong.
+                StatusCode::UNAUTHORIZED => 10_002,
+                status => status.as_u16(),
+            };
+            json!({"status": {"error_code": code, "error_message": problem.detail()}})
+        }
+        _ => json!({"error": problem.detail()}),
     };
-    let body = json!({"status": {"error_code": code, "error_message": problem.detail()}});
-    let mut answer = Answer::json(body.to_string()).with_status(problem.status());
+    let mut answer = Answer::json(body.to_string()).with_status(status);
     answer.set("cache-control", "no-store");
     for (name, value) in problem.headers() {
         answer.set(name, value.clone());
@@ -174,46 +191,18 @@ pub(super) fn refused(problem: &Problem) -> Answer {
 }
 
 /// A question that CoinGecko would refuse too.
-#[derive(Debug, PartialEq, Eq)]
-struct Refusal {
-    status: StatusCode,
-    message: String,
+fn unprocessable(message: impl Into<String>) -> Problem {
+    Problem::plain(StatusCode::UNPROCESSABLE_ENTITY, message)
 }
 
-impl Refusal {
-    fn unprocessable(message: impl Into<String>) -> Refusal {
-        Refusal {
-            status: StatusCode::UNPROCESSABLE_ENTITY,
-            message: message.into(),
-        }
-    }
-
-    fn missing(name: &str) -> Refusal {
-        Refusal::unprocessable(format!("Missing parameter {name}"))
-    }
-
-    fn bad(message: &str) -> Refusal {
-        Refusal {
-            status: StatusCode::BAD_REQUEST,
-            message: message.to_owned(),
-        }
-    }
-
-    fn answer(self) -> Answer {
-        error(self.status, &self.message)
-    }
+fn missing(name: &str) -> Problem {
+    unprocessable(format!("Missing parameter {name}"))
 }
 
 /// Whether an answer that shows these quotes is stale, or part of it.
 fn is_stale<'q>(served: &Served, shown: impl IntoIterator<Item = &'q Quote>) -> bool {
     let mut shown = shown.into_iter();
     served.is_stale || shown.any(|quote| super::asked::is_stale(served, quote))
-}
-
-/// A quote's price with the digits that are wanted; None if it can't be rounded.
-fn price(quote: &Quote, precision: Precision) -> Option<Box<RawValue>> {
-    let text = convert::round_price(&quote.price, precision, Rounding::HalfEven).ok()?;
-    number(&text)
 }
 
 /// Decimal text as a JSON number with the same digits.
@@ -228,8 +217,37 @@ fn known_number(text: Option<&str>) -> Option<Box<RawValue>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::route_tests::{get, json, service};
+    use crate::route_tests::{Silent, get, json, quote, service};
+    use crate::routes;
+    use crate::service::Service;
+    use edge_rates_kit::answer::Answer;
+    use edge_rates_kit::fake::{World, incoming_to};
+    use edge_rates_kit::problem::Problem;
+    use futures::executor::block_on;
     use serde_json::json;
+    use std::rc::Rc;
+
+    fn ask(
+        service: Result<&Rc<Service<World, Silent>>, &Problem>,
+        method: &str,
+        target: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let world = World::new();
+        let request = incoming_to(&world, method, target, headers, &[]);
+        block_on(routes::answer(service, &request)).answer
+    }
+
+    /// The status, if the answer is an error of CoinGecko's plain shape.
+    #[track_caller]
+    fn error(answer: &Answer) -> (u16, String) {
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+        let body = json(answer);
+        assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+        let message = body["error"].as_str().unwrap().to_owned();
+        (answer.status().as_u16(), message)
+    }
 
     #[test]
     fn what_is_not_served_is_a_404_of_coingeckos_shape() {
@@ -261,6 +279,71 @@ mod tests {
             assert_eq!(json(&answer), json!({"error": message}), "{path}");
             assert_eq!(answer.header("cache-control"), Some("no-store"));
         }
+    }
+
+    #[test]
+    fn a_route_that_coingecko_lacks_too_is_an_incorrect_path() {
+        let service = service("bitcoin", "USD", &[]);
+        for path in [
+            "/api/v3",
+            "/api/v3/",
+            "/api/v3?x=1",
+            "/api/v3/nonsense",
+            "/api/v3/ping/1",
+            "/api/v3//ping",
+            "/api/v3/simple//price?ids=bitcoin&vs_currencies=usd",
+            "/api/v3/Simple/Price",
+        ] {
+            let (status, message) = error(&get(&service, path));
+            assert_eq!(status, 404, "{path}");
+            assert!(message.starts_with("Incorrect path. "), "{path}: {message}");
+        }
+        for path in [
+            "/api/v3/key",
+            "/api/v3/asset_platforms",
+            "/api/v3/derivatives",
+            "/api/v3/derivatives/exchanges/bitmex",
+            "/api/v3/nfts/list",
+            "/api/v3/global",
+            "/api/v3/search/trending",
+            "/api/v3/onchain/networks",
+        ] {
+            let not_served = "this route of the API is not served here".to_owned();
+            assert_eq!(error(&get(&service, path)), (404, not_served), "{path}");
+        }
+    }
+
+    #[test]
+    fn whatever_goes_wrong_has_coingeckos_shape() {
+        let quotes: Vec<_> = (0..60)
+            .map(|number| quote(&format!("coin-{number}"), "USD", "1"))
+            .collect();
+        let assets: Vec<_> = (0..60)
+            .map(|number| format!("coin-{number}:C{number}"))
+            .collect();
+        let service = service(&assets.join(","), "USD", &quotes);
+        let of = |method: &str, target: &str, headers: &[(&str, &str)]| {
+            let answer = ask(Ok(&service), method, target, headers);
+            let allow = answer.header("allow").map(str::to_owned);
+            (error(&answer), allow)
+        };
+        let ((status, message), allow) = of("POST", "/api/v3/ping", &[]);
+        assert_eq!(status, 405);
+        assert_eq!(allow.as_deref(), Some("GET, HEAD, OPTIONS"));
+        assert!(message.contains("GET"), "{message}");
+        let long = format!("/api/v3/ping?x={}", "x".repeat(1 << 20));
+        assert_eq!(of("GET", &long, &[]).0.0, 414);
+        for target in [
+            "/api/v3/coins/list",
+            "/api/v3/coins/markets?vs_currency=usd",
+        ] {
+            let ((status, message), _) = of("GET", target, &[("accept-encoding", "*;q=0")]);
+            assert_eq!(status, 406, "{target}");
+            assert!(message.contains("Accept-Encoding"), "{message}");
+        }
+        let wrong = Problem::misconfigured("A setting is wrong.".to_owned());
+        let answer = ask(Err(&wrong), "GET", "/api/v3/coins/list", &[]);
+        assert_eq!(error(&answer), (500, "A setting is wrong.".to_owned()));
     }
 
     #[test]

@@ -1,20 +1,23 @@
 //! GET /simple/price: what some coins cost in some currencies.
 
 use super::asked::{Named, assets, given, is_on, precision};
-use super::{Refusal, is_stale, known_number, number, price};
+use super::priced::{Priced, unit};
+use super::{missing, number};
 use crate::cache::Served;
 use crate::rendered::Rendered;
 use crate::routes::asked::list;
+use edge_rates_kit::problem::Problem;
 use edge_rates_kit::request::Query;
-use edge_rates_quotes::{Board, Catalogue, Currency, Precision, order};
+use edge_rates_quotes::{Catalogue, Millis, Precision, order};
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
 /// What is asked for.
 pub(super) struct Asked<'a> {
+    catalogue: &'a Catalogue,
     assets: Vec<Named<'a>>,
-    /// Ordered by code, each once.
-    currencies: Vec<&'a Currency>,
+    /// Codes of currencies, and symbols of coins, in their order and each once.
+    units: Vec<&'a str>,
     precision: Precision,
     has_market_cap: bool,
     has_volume: bool,
@@ -23,18 +26,17 @@ pub(super) struct Asked<'a> {
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn read(query: &Query, catalogue: &'a Catalogue) -> Result<Asked<'a>, Refusal> {
+    pub(super) fn read(query: &Query, catalogue: &'a Catalogue) -> Result<Asked<'a>, Problem> {
         let Some(vs) = given(query, "vs_currencies") else {
-            return Err(Refusal::missing("vs_currencies"));
+            return Err(missing("vs_currencies"));
         };
-        let mut currencies: Vec<&Currency> = list(vs)
-            .filter_map(|code| catalogue.currency(code))
-            .collect();
-        order::sort(&mut currencies);
-        currencies.dedup();
+        let mut units: Vec<&str> = list(vs).filter_map(|code| unit(catalogue, code)).collect();
+        order::sort(&mut units);
+        units.dedup();
         Ok(Asked {
-            assets: assets(query, catalogue).ok_or_else(|| Refusal::missing("ids"))?,
-            currencies,
+            assets: assets(query, catalogue).ok_or_else(|| missing("ids"))?,
+            units,
+            catalogue,
             precision: precision(query)?,
             has_market_cap: is_on(query, "include_market_cap"),
             has_volume: is_on(query, "include_24hr_vol"),
@@ -49,7 +51,7 @@ impl<'a> Asked<'a> {
         let names: Vec<String> = named
             .map(|named| format!("{}={}", named.name, named.asset.id()))
             .collect();
-        let codes: Vec<&str> = self.currencies.iter().map(|code| code.as_str()).collect();
+        let codes = &self.units;
         format!(
             "simple/price/{}/{}?{}&{}&{}&{}&{}",
             names.join(","),
@@ -64,54 +66,59 @@ impl<'a> Asked<'a> {
 }
 
 pub(super) fn render(asked: &Asked<'_>, served: &Served) -> Rendered {
-    let board = &served.board;
+    let (prices, is_stale) = prices(served, asked);
     // A map of numbers always serialises.
-    let body = serde_json::to_vec(&prices(board, asked)).unwrap_or_default();
-    let shown = asked.assets.iter().flat_map(|named| {
-        let quotes = asked.currencies.iter();
-        quotes.filter_map(|currency| board.get(named.asset.id(), currency))
-    });
-    let is_stale = is_stale(served, shown);
+    let body = serde_json::to_vec(&prices).unwrap_or_default();
     served.render(&asked.canonical(), is_stale, body)
 }
 
 type Prices<'a> = BTreeMap<&'a str, BTreeMap<String, Option<Box<RawValue>>>>;
 
-fn prices<'q>(board: &Board, asked: &'q Asked<'_>) -> Prices<'q> {
+/// The prices, and whether any of them makes the answer stale.
+fn prices<'q>(served: &Served, asked: &'q Asked<'_>) -> (Prices<'q>, bool) {
+    let board = &served.board;
     let mut prices = Prices::new();
+    let mut is_stale = served.is_stale;
     // What nobody prices is absent.
     let priced = asked.assets.iter();
     for Named { name, asset } in priced.filter(|named| board.has(named.asset.id())) {
         let mut entry = BTreeMap::new();
         let mut updated = None;
-        for currency in &asked.currencies {
-            let Some(quote) = board.get(asset.id(), currency) else {
+        let mut figures: Option<Millis> = None;
+        for unit in &asked.units {
+            let Some(priced) = Priced::of(board, asked.catalogue, asset, unit) else {
                 continue;
             };
-            let code = currency.as_str().to_ascii_lowercase();
-            for (figure, is_asked, text) in [
-                ("market_cap", asked.has_market_cap, &quote.market_cap),
-                ("24h_vol", asked.has_volume, &quote.volume_24h),
-                ("24h_change", asked.has_change, &quote.change_24h_pct),
+            let code = unit.to_ascii_lowercase();
+            let mut has_figures = false;
+            for (figure, is_asked, number) in [
+                ("market_cap", asked.has_market_cap, priced.market_cap()),
+                ("24h_vol", asked.has_volume, priced.volume()),
+                ("24h_change", asked.has_change, priced.change()),
             ] {
                 if is_asked {
-                    entry.insert(format!("{code}_{figure}"), known_number(text.as_deref()));
+                    has_figures |= number.is_some();
+                    entry.insert(format!("{code}_{figure}"), number);
                 }
             }
-            entry.insert(code, price(quote, asked.precision));
-            updated = updated.max(Some(board.priced(quote)));
+            entry.insert(code, priced.price(asked.precision));
+            is_stale |= priced.is_stale(served);
+            updated = updated.max(Some(priced.updated(board)));
+            let older = priced.figures().filter(|_| has_figures);
+            figures = figures.into_iter().chain(older).min();
         }
+        let seconds = |at: Millis| number(&at.secs().to_string());
         if asked.has_updated
             && let Some(updated) = updated
         {
-            entry.insert(
-                "last_updated_at".into(),
-                number(&updated.secs().to_string()),
-            );
+            entry.insert("last_updated_at".into(), seconds(updated));
+        }
+        if let Some(figures) = figures {
+            entry.insert("figures_last_updated_at".into(), seconds(figures));
         }
         prices.insert(name.as_str(), entry);
     }
-    prices
+    (prices, is_stale)
 }
 
 #[cfg(test)]
@@ -233,6 +240,89 @@ mod tests {
         ] {
             assert_ne!(one, tag(other), "{other}");
         }
+    }
+
+    #[test]
+    fn a_price_in_a_coin_follows_from_the_prices_of_both() {
+        let quotes = [
+            quote("bitcoin", "USD", "80000"),
+            Quote {
+                updated: Some(Millis(1_795_225_190_000)),
+                ..quote("ethereum", "USD", "2000")
+            },
+            quote("usd-coin", "USD", "0.9998"),
+            quote(BRIDGED, "USD", "0.8"),
+        ];
+        let assets = format!("bitcoin,ethereum,{BRIDGED},usd-coin");
+        let service = service(&assets, "USD", &quotes);
+        let answered = |query: &str| {
+            let target = format!("/api/v3/simple/price?{query}");
+            text(&get(&service, &target)).to_owned()
+        };
+        assert_eq!(
+            answered("ids=bitcoin,ethereum&vs_currencies=usd,eth,BTC,zzz,bitcoin"),
+            r#"{"bitcoin":{"btc":1,"eth":40,"usd":80000},"ethereum":{"btc":0.025,"eth":1,"usd":2000}}"#
+        );
+        assert_eq!(
+            answered(
+                "ids=bitcoin&vs_currencies=eth&include_24hr_vol=true&include_last_updated_at=true"
+            ),
+            r#"{"bitcoin":{"eth":40,"eth_24h_vol":null,"last_updated_at":1795225190}}"#
+        );
+        // The symbol means another asset.
+        assert_eq!(
+            answered(&format!("ids={BRIDGED}&vs_currencies=usdc&precision=4")),
+            format!(r#"{{"{BRIDGED}":{{"usdc":0.8002}}}}"#)
+        );
+    }
+
+    #[test]
+    fn a_figure_in_a_coin_follows_from_one_in_money() {
+        let quotes = [
+            quote("bitcoin", "USD", "80000"),
+            Quote {
+                market_cap: Some("240000000000.8".into()),
+                change_24h_pct: Some("1".into()),
+                figures: Some(Millis(1_795_225_000_999)),
+                ..quote("ethereum", "USD", "2000")
+            },
+        ];
+        let service = service("bitcoin,ethereum", "USD", &quotes);
+        let target = "/api/v3/simple/price?ids=ethereum&vs_currencies=btc&include_market_cap=true&include_24hr_vol=true&include_24hr_change=true";
+        assert_eq!(
+            text(&get(&service, target)),
+            r#"{"ethereum":{"btc":0.025,"btc_24h_change":null,"btc_24h_vol":null,"btc_market_cap":3000000.00001000,"figures_last_updated_at":1795225000}}"#
+        );
+    }
+
+    #[test]
+    fn figures_that_are_older_than_the_price_say_so() {
+        let quotes = [
+            Quote {
+                market_cap: Some("5".into()),
+                figures: Some(Millis(1_795_225_000_999)),
+                ..quote("bitcoin", "USD", "2")
+            },
+            Quote {
+                market_cap: Some("4".into()),
+                figures: Some(Millis(1_795_224_000_000)),
+                ..quote("bitcoin", "EUR", "1")
+            },
+        ];
+        let service = service("bitcoin", "USD,EUR", &quotes);
+        let answered = |query: &str| {
+            let target = format!("/api/v3/simple/price?ids=bitcoin&vs_currencies={query}");
+            json(&get(&service, &target))["bitcoin"].clone()
+        };
+        let answer = answered("usd&include_market_cap=true");
+        let expected =
+            json!({"usd": 2, "usd_market_cap": 5, "figures_last_updated_at": 1_795_225_000});
+        assert_eq!(answer, expected);
+        let both = answered("usd,eur&include_market_cap=true");
+        assert_eq!(both["figures_last_updated_at"], 1_795_224_000, "the oldest");
+        assert_eq!(answered("usd"), json!({"usd": 2}));
+        let unknown = answered("usd&include_24hr_vol=true");
+        assert_eq!(unknown, json!({"usd": 2, "usd_24h_vol": null}));
     }
 
     #[test]
