@@ -18,14 +18,13 @@ use runtime_host_manifest::Match;
 use wasmtime::Engine;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::app::{Answerer, App};
-use crate::guest_output::Stream;
+use crate::app::{Answerer, App, LoadedComponent};
 use crate::instance::lifetime::Lineage;
 use crate::instance::pool::{Failure, Pool};
 use crate::server::body::{self, AnswerBody, Gathered};
 use crate::server::client::{Client, Exchange};
 use crate::server::departure::Departure;
-use crate::server::guest_body::{BodyFault, GuestBody, declared_length, is_without_body};
+use crate::server::guest_body::{GuestBody, declared_length, is_without_body};
 use crate::server::problem::{Overload, Problem};
 use crate::server::request::{self, Origin};
 use crate::server::rest::{Author, Rest};
@@ -64,7 +63,7 @@ pub(crate) struct Core {
     server: Arc<ServerState>,
     record: CoreRecord,
     /// What would be said with every request that is turned away.
-    turned_away: Throttle,
+    pub(super) turned_away: Throttle,
     stopped: AtomicBool,
 }
 
@@ -163,6 +162,11 @@ impl Core {
         pool.map_or(0, |pool| pool.waiting_requests())
     }
 
+    /// The component at this place.
+    pub(super) fn component(&self, place: usize) -> Option<&LoadedComponent> {
+        self.app.components.get(place).map(AsRef::as_ref)
+    }
+
     /// The place of a component, for [`Core::call_chained`].
     pub(crate) fn component_named(&self, id: &str) -> Option<usize> {
         self.app.component_named(id)
@@ -214,8 +218,7 @@ impl Core {
         let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let mut asked = Asked::now(&self.record);
-        let routed = self.route(request, &method, &uri, client, &mut asked);
-        let mut response = match routed.await {
+        let mut response = match self.route(request, &method, &uri, client, &mut asked).await {
             Ok(response) => response,
             Err(problem) => {
                 asked.refused(&problem);
@@ -243,68 +246,6 @@ impl Core {
             );
         }
         response
-    }
-
-    /// Says why the host answers in place of a component, where that is not the client's doing:
-    /// in its own log, and in the component's.
-    fn report(&self, method: &Method, path: &str, problem: &Problem) {
-        let status = problem.status();
-        match problem {
-            Problem::ComponentFailed { component, why } | Problem::TimedOut { component, why } => {
-                tracing::warn!("{method} {path}: {status}: component `{component}`: {why}");
-                if let Some(component) = self.component_named(component) {
-                    self.tell(component, format!("{method} {path}: {status}: {why}"));
-                }
-            }
-            Problem::Overloaded(_) | Problem::Leaving => {
-                let Some(before) = self.turned_away.pass() else {
-                    return;
-                };
-                let mut text = format!("{method} {path}: {status}: {}", problem.why(&self.limits));
-                if before > 0 {
-                    text.push_str(&format!(
-                        "; {before} requests before it had the same answer"
-                    ));
-                }
-                if *problem == Problem::Leaving {
-                    tracing::info!("{text}");
-                } else {
-                    tracing::warn!("{text}");
-                }
-            }
-            Problem::UploadStalled(limit) => tracing::info!(
-                "{method} {path}: {status}: nothing of the request's body came for {} s \
-                 (--request-body-timeout)",
-                limit.as_secs_f64()
-            ),
-            Problem::NoRoute
-            | Problem::BadRequest(_)
-            | Problem::MethodNotAllowed
-            | Problem::BodyTooLarge(_) => {}
-        }
-    }
-
-    /// Says why an answer whose head has been sent is cut off.
-    pub(crate) fn report_cut(
-        &self,
-        component: usize,
-        method: &Method,
-        path: &str,
-        fault: &BodyFault,
-    ) {
-        let name = self.name(component);
-        tracing::warn!("{method} {path}: the answer was cut off: component `{name}`: {fault}");
-        self.tell(
-            component,
-            format!("{method} {path}: the answer was cut off: {fault}"),
-        );
-    }
-
-    /// Says something to the author of a component.
-    pub(crate) fn tell(&self, component: usize, text: String) {
-        if let Some(component) = self.app.components.get(component) {
-            component.output.say(&component.id, Stream::Stderr, text);
-        }
     }
 
     /// The component that answers on a path, for the log; empty if it is the host.
@@ -368,8 +309,10 @@ impl Core {
             upload: upload.clone(),
         };
         let counted = Some(Arc::clone(&permit));
-        let call = self.call(component, request, lineage, asked.at, counted);
-        let answered = match call.await {
+        let answered = match self
+            .call(component, request, lineage, asked.at, counted)
+            .await
+        {
             Ok(response) => {
                 let asked = (method, uri);
                 self.pass_on(response, component, asked, client, permit)
@@ -522,7 +465,7 @@ impl Core {
     }
 
     pub(crate) fn name(&self, component: usize) -> &str {
-        let component = self.app.components.get(component);
+        let component = self.component(component);
         component.map_or("", |component| &component.id)
     }
 
