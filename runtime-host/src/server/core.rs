@@ -314,9 +314,24 @@ impl Core {
             .await
         {
             Ok(response) => {
-                let asked = (method, uri);
-                self.pass_on(response, component, asked, client, permit)
-                    .await
+                let (head, body) = response.into_parts();
+                if body.is_withheld() {
+                    let body = AnswerBody::withheld(body.declared_length(), permit);
+                    Ok(Response::from_parts(head, body))
+                } else {
+                    match Gathered::of(body).await {
+                        Ok(mut gathered) => {
+                            let rest = gathered.take_rest().map(|rest| {
+                                client.watch_answer(component);
+                                let author = self.author(component, method, uri);
+                                self.rest(rest, author, &head.headers)
+                            });
+                            let body = AnswerBody::of_guest(gathered, rest, permit);
+                            Ok(Response::from_parts(head, body))
+                        }
+                        Err(fault) => Err(self.failed(component, fault)),
+                    }
+                }
             }
             Err(problem) => Err(problem),
         };
@@ -330,34 +345,13 @@ impl Core {
         }
     }
 
-    /// Makes an answer of a guest's response.
-    async fn pass_on(
-        self: &Arc<Self>,
-        response: Response<GuestBody>,
-        component: usize,
-        (method, uri): (&Method, &Uri),
-        client: &Arc<Client>,
-        permit: Arc<Permit>,
-    ) -> Result<Response<AnswerBody>, Problem> {
-        let (head, body) = response.into_parts();
-        if body.is_withheld() {
-            let body = AnswerBody::withheld(body.declared_length(), permit);
-            return Ok(Response::from_parts(head, body));
+    /// What is left of a body when the head has to be sent.
+    fn rest(&self, body: GuestBody, author: Author, headers: &HeaderMap) -> Box<Rest> {
+        let mut rest = Box::new(Rest::new(body, author));
+        if is_of_events(headers) {
+            rest.ends_after_event(&self.server.departure);
         }
-        let mut gathered = match Gathered::of(body).await {
-            Ok(gathered) => gathered,
-            Err(fault) => return Err(self.failed(component, fault)),
-        };
-        let rest = gathered.take_rest().map(|rest| {
-            client.watch_answer(component);
-            let mut rest = Rest::new(rest, self.author(component, method, uri));
-            if is_of_events(&head.headers) {
-                rest.ends_after_event(&self.server.departure);
-            }
-            rest
-        });
-        let body = AnswerBody::of_guest(gathered, rest, permit);
-        Ok(Response::from_parts(head, body))
+        rest
     }
 
     fn is_readiness(&self, path: &str) -> bool {
@@ -412,7 +406,7 @@ impl Core {
         permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
-        let is_head = request.method() == Method::HEAD;
+        let (is_head, is_classic) = (request.method() == Method::HEAD, pool.is_classic());
         match pool.answer(request, lineage, arrived, permit).await {
             Ok((mut response, instance)) => {
                 let status = response.status();
@@ -422,7 +416,7 @@ impl Core {
                         format_args!("it answered with {status}, which only the host may send"),
                     ));
                 }
-                let declared = declared_length(response.headers());
+                let declared = declared_length(&response, is_classic);
                 let is_without_body = is_without_body(is_head, status);
                 if status == StatusCode::NO_CONTENT {
                     // RFC 9110 §8.6.
