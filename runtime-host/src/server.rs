@@ -11,6 +11,7 @@ pub(crate) mod departure;
 mod guest_body;
 pub(crate) mod listener;
 pub(crate) mod problem;
+mod report;
 mod request;
 mod rest;
 mod socket;

@@ -349,6 +349,8 @@ async fn promtool_finds_nothing_to_complain_about_and_no_name_is_missing() {
         "runtime_host_requests_refused_total",
         "runtime_host_queue_depth",
         "runtime_host_connections_open",
+        "runtime_host_connections_max",
+        "runtime_host_connections_closed_total",
         "runtime_host_instances",
         "runtime_host_instances_created_total",
         "runtime_host_instances_reused_total",

@@ -59,8 +59,11 @@ pub(crate) struct Watch {
 
 #[derive(Default)]
 struct Requests {
-    /// In the order of their arrival.
+    /// In the order of their arrival, which is that of their deadlines where none of them waits for
+    /// its client.
     waiting: VecDeque<Option<Waiting>>,
+    /// How many of these have a body on its way, so that their order may be another.
+    uploads: usize,
     /// The ticket of the first in `waiting`; smaller ones are over.
     first_ticket: u64,
     /// Set when a deadline has come, until the request has noticed.
@@ -227,9 +230,13 @@ impl Watch {
 
     fn look(&self, times: &Times) -> Look {
         let requests = self.requests();
-        let waiting = requests.waiting.iter().flatten();
+        let mut waiting = requests.waiting.iter().flatten();
         Look {
-            due: waiting.map(|waiting| waiting.due(times)).min(),
+            due: if requests.uploads == 0 {
+                waiting.next().map(|first| first.deadline)
+            } else {
+                waiting.map(|waiting| waiting.due(times)).min()
+            },
             overdue: requests.overdue,
             has_stalled: requests.has_stalled,
             body_progressed: requests.body_progressed,
@@ -344,9 +351,10 @@ impl Future for RequestDeadline {
         let mut requests = this.watch.requests();
         let Some(ticket) = this.ticket else {
             this.ticket = Some(requests.first_ticket + requests.waiting.len() as u64);
+            requests.uploads += usize::from(this.upload.is_some());
             requests.waiting.push_back(Some(Waiting {
                 deadline: this.deadline,
-                upload: this.upload.take(),
+                upload: this.upload.clone(),
                 waker: cx.waker().clone(),
             }));
             return Poll::Pending;
@@ -377,6 +385,7 @@ impl Drop for RequestDeadline {
                 // It answered in the very turn in which its time was up: the loop turns.
                 Some(None) | None => requests.overdue = None,
             }
+            requests.uploads -= usize::from(self.upload.is_some());
         }
         requests.pop_done();
         if self.chained {

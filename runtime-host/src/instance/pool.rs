@@ -146,6 +146,11 @@ impl Pool {
         })
     }
 
+    /// Whether the component is for WASI 0.2.
+    pub(crate) fn is_classic(&self) -> bool {
+        matches!(self.component.pre, ProxyPre::P2(_))
+    }
+
     /// How many requests wait for an instance. To be asked from any thread.
     pub(crate) fn waiting_requests(&self) -> usize {
         self.waiting_count.load(Ordering::Relaxed)
@@ -173,7 +178,9 @@ impl Pool {
         });
         let error = match response.await {
             Ok(Ok(response)) => {
-                if let (ProxyPre::P2(_), Some(watch)) = (&self.component.pre, served_by.get()) {
+                if self.is_classic()
+                    && let Some(watch) = served_by.get()
+                {
                     watch.head_given();
                 }
                 return Ok((response, served_by));

@@ -111,11 +111,15 @@ impl AnswerBody {
     }
 
     /// A guest's body: what was gathered, and the rest.
-    pub(crate) fn of_guest(gathered: Gathered, rest: Option<Rest>, in_flight: Arc<Permit>) -> Self {
+    pub(crate) fn of_guest(
+        gathered: Gathered,
+        rest: Option<Box<Rest>>,
+        in_flight: Arc<Permit>,
+    ) -> Self {
         Self {
             ready: gathered.ready,
             withheld: None,
-            rest: rest.map(Box::new),
+            rest,
             exchange: None,
             _in_flight: Some(in_flight),
         }

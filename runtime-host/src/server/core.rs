@@ -19,14 +19,13 @@ use runtime_host_manifest::Match;
 use wasmtime::Engine;
 use wasmtime_wasi_http::WasiBody;
 
-use crate::app::{Answerer, App};
-use crate::guest_output::Stream;
+use crate::app::{Answerer, App, LoadedComponent};
 use crate::instance::lifetime::Lineage;
 use crate::instance::pool::{Failure, Pool};
 use crate::server::body::{self, AnswerBody, Gathered};
 use crate::server::client::{Client, Exchange};
 use crate::server::departure::Departure;
-use crate::server::guest_body::{BodyFault, GuestBody, declared_length, is_without_body};
+use crate::server::guest_body::{GuestBody, declared_length, is_without_body};
 use crate::server::problem::{Overload, Problem};
 use crate::server::request::{self, Origin};
 use crate::server::rest::{Author, Rest};
@@ -65,7 +64,7 @@ pub(crate) struct Core {
     server: Arc<ServerState>,
     record: CoreRecord,
     /// What would be said with every request that is turned away.
-    turned_away: Throttle,
+    pub(super) turned_away: Throttle,
     stopped: AtomicBool,
 }
 
@@ -164,6 +163,11 @@ impl Core {
         pool.map_or(0, |pool| pool.waiting_requests())
     }
 
+    /// The component at this place.
+    pub(super) fn component(&self, place: usize) -> Option<&LoadedComponent> {
+        self.app.components.get(place).map(AsRef::as_ref)
+    }
+
     /// The place of a component, for [`Core::call_chained`].
     pub(crate) fn component_named(&self, id: &str) -> Option<usize> {
         self.app.component_named(id)
@@ -215,8 +219,7 @@ impl Core {
         let began = tracing::enabled!(tracing::Level::DEBUG).then(Instant::now);
         let (method, uri) = (request.method().clone(), request.uri().clone());
         let mut asked = Asked::now(&self.record);
-        let routed = self.route(request, &method, &uri, client, &mut asked);
-        let mut response = match routed.await {
+        let mut response = match self.route(request, &method, &uri, client, &mut asked).await {
             Ok(response) => response,
             Err(problem) => {
                 asked.refused(&problem);
@@ -244,68 +247,6 @@ impl Core {
             );
         }
         response
-    }
-
-    /// Says why the host answers in place of a component, where that is not the client's doing:
-    /// in its own log, and in the component's.
-    fn report(&self, method: &Method, path: &str, problem: &Problem) {
-        let status = problem.status();
-        match problem {
-            Problem::ComponentFailed { component, why } | Problem::TimedOut { component, why } => {
-                tracing::warn!("{method} {path}: {status}: component `{component}`: {why}");
-                if let Some(component) = self.component_named(component) {
-                    self.tell(component, format!("{method} {path}: {status}: {why}"));
-                }
-            }
-            Problem::Overloaded(_) | Problem::Leaving => {
-                let Some(before) = self.turned_away.pass() else {
-                    return;
-                };
-                let mut text = format!("{method} {path}: {status}: {}", problem.why(&self.limits));
-                if before > 0 {
-                    text.push_str(&format!(
-                        "; {before} requests before it had the same answer"
-                    ));
-                }
-                if *problem == Problem::Leaving {
-                    tracing::info!("{text}");
-                } else {
-                    tracing::warn!("{text}");
-                }
-            }
-            Problem::UploadStalled(limit) => tracing::info!(
-                "{method} {path}: {status}: nothing of the request's body came for {} s \
-                 (--request-body-timeout)",
-                limit.as_secs_f64()
-            ),
-            Problem::NoRoute
-            | Problem::BadRequest(_)
-            | Problem::MethodNotAllowed
-            | Problem::BodyTooLarge(_) => {}
-        }
-    }
-
-    /// Says why an answer whose head has been sent is cut off.
-    pub(crate) fn report_cut(
-        &self,
-        component: usize,
-        method: &Method,
-        path: &str,
-        fault: &BodyFault,
-    ) {
-        let name = self.name(component);
-        tracing::warn!("{method} {path}: the answer was cut off: component `{name}`: {fault}");
-        self.tell(
-            component,
-            format!("{method} {path}: the answer was cut off: {fault}"),
-        );
-    }
-
-    /// Says something to the author of a component.
-    pub(crate) fn tell(&self, component: usize, text: String) {
-        if let Some(component) = self.app.components.get(component) {
-            component.output.say(&component.id, Stream::Stderr, text);
-        }
     }
 
     /// The component that answers on a path, for the log; empty if it is the host.
@@ -370,12 +311,29 @@ impl Core {
             upload: upload.clone(),
         };
         let counted = Some(Arc::clone(&permit));
-        let call = self.call(component, request, lineage, asked.at, counted);
-        let answered = match call.await {
+        let answered = match self
+            .call(component, request, lineage, asked.at, counted)
+            .await
+        {
             Ok(response) => {
-                let asked = (method, uri);
-                self.pass_on(response, component, asked, client, permit)
-                    .await
+                let (head, body) = response.into_parts();
+                if body.is_withheld() {
+                    let body = AnswerBody::withheld(body.declared_length(), permit);
+                    Ok(Response::from_parts(head, body))
+                } else {
+                    match Gathered::of(body).await {
+                        Ok(mut gathered) => {
+                            let rest = gathered.take_rest().map(|rest| {
+                                client.watch_answer(component);
+                                let author = self.author(component, method, uri);
+                                self.rest(rest, author, &head.headers)
+                            });
+                            let body = AnswerBody::of_guest(gathered, rest, permit);
+                            Ok(Response::from_parts(head, body))
+                        }
+                        Err(fault) => Err(self.failed(component, fault)),
+                    }
+                }
             }
             Err(problem) => Err(problem),
         };
@@ -389,34 +347,13 @@ impl Core {
         }
     }
 
-    /// Makes an answer of a guest's response.
-    async fn pass_on(
-        self: &Arc<Self>,
-        response: Response<GuestBody>,
-        component: usize,
-        (method, uri): (&Method, &Uri),
-        client: &Arc<Client>,
-        permit: Arc<Permit>,
-    ) -> Result<Response<AnswerBody>, Problem> {
-        let (head, body) = response.into_parts();
-        if body.is_withheld() {
-            let body = AnswerBody::withheld(body.declared_length(), permit);
-            return Ok(Response::from_parts(head, body));
+    /// What is left of a body when the head has to be sent.
+    fn rest(&self, body: GuestBody, author: Author, headers: &HeaderMap) -> Box<Rest> {
+        let mut rest = Box::new(Rest::new(body, author));
+        if is_of_events(headers) {
+            rest.ends_after_event(&self.server.departure);
         }
-        let mut gathered = match Gathered::of(body).await {
-            Ok(gathered) => gathered,
-            Err(fault) => return Err(self.failed(component, fault)),
-        };
-        let rest = gathered.take_rest().map(|rest| {
-            client.watch_answer(component);
-            let mut rest = Rest::new(rest, self.author(component, method, uri));
-            if is_of_events(&head.headers) {
-                rest.ends_after_event(&self.server.departure);
-            }
-            rest
-        });
-        let body = AnswerBody::of_guest(gathered, rest, permit);
-        Ok(Response::from_parts(head, body))
+        rest
     }
 
     fn is_readiness(&self, path: &str) -> bool {
@@ -471,7 +408,7 @@ impl Core {
         permit: Option<Arc<Permit>>,
     ) -> Result<Response<GuestBody>, Problem> {
         let pool = self.pools.get(component).ok_or(Problem::NoRoute)?;
-        let is_head = request.method() == Method::HEAD;
+        let (is_head, is_classic) = (request.method() == Method::HEAD, pool.is_classic());
         match pool.answer(request, lineage, arrived, permit).await {
             Ok((mut response, instance)) => {
                 let status = response.status();
@@ -481,7 +418,7 @@ impl Core {
                         format_args!("it answered with {status}, which only the host may send"),
                     ));
                 }
-                let declared = declared_length(response.headers());
+                let declared = declared_length(&response, is_classic);
                 let is_without_body = is_without_body(is_head, status);
                 if status == StatusCode::NO_CONTENT {
                     // RFC 9110 §8.6.
@@ -531,7 +468,7 @@ impl Core {
     }
 
     pub(crate) fn name(&self, component: usize) -> &str {
-        let component = self.app.components.get(component);
+        let component = self.component(component);
         component.map_or("", |component| &component.id)
     }
 

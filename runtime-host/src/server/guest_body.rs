@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header};
+use http::{Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -51,9 +51,13 @@ pub(crate) fn is_without_body(is_head: bool, status: StatusCode) -> bool {
     is_head || matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
-/// The length that a response's head says, which wasmtime has checked to be one number.
-pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
-    let length = headers.get(header::CONTENT_LENGTH)?;
+/// The length that a response's head says, which wasmtime has checked to be one number. A body of
+/// WASI 0.3 knows it; only for one of WASI 0.2 (`is_classic`) the headers are looked at.
+pub(crate) fn declared_length(response: &Response<WasiBody>, is_classic: bool) -> Option<u64> {
+    if !is_classic {
+        return response.body().size_hint().exact();
+    }
+    let length = response.headers().get(header::CONTENT_LENGTH)?;
     length.to_str().ok()?.parse().ok()
 }
 
@@ -65,7 +69,7 @@ pub(crate) struct GuestBody {
     declared: Option<u64>,
     written: u64,
     has_ended: bool,
-    fault: Option<BodyFault>,
+    fault: Option<Box<BodyFault>>,
     /// Who reads it piece by piece, as far as the instance knows.
     reader: Option<Reader>,
 }
@@ -114,7 +118,8 @@ impl GuestBody {
 
     /// What is wrong with it, after an error.
     pub(crate) fn fault(&self) -> BodyFault {
-        self.fault.clone().unwrap_or(BodyFault::Unfinished)
+        let fault = self.fault.as_deref();
+        fault.cloned().unwrap_or(BodyFault::Unfinished)
     }
 
     /// Whether all that its head promises has passed, but not yet its end.
@@ -165,7 +170,7 @@ impl GuestBody {
     }
 
     fn fails(&mut self, fault: BodyFault, error: Error) -> Option<Result<Frame<Bytes>, Error>> {
-        self.fault.get_or_insert(fault);
+        self.fault.get_or_insert(Box::new(fault));
         Some(Err(error))
     }
 
