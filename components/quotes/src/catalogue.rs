@@ -151,10 +151,8 @@ impl Catalogue {
         listed
             .filter(|listed| {
                 let meant = self.by_symbol(listed.code).map(Asset::id);
-                listed.is_coingeckos
-                    && listed.asset.is_some()
-                    && listed.asset == meant
-                    && self.currency(listed.code).is_none()
+                let is_currency = self.currency(listed.code).is_some();
+                listed.is_coingeckos && !is_currency && meant.is_some() && listed.asset == meant
             })
             .filter_map(Denomination::listed)
     }
