@@ -198,7 +198,7 @@ async fn an_artefact_of_an_older_spin_has_the_application_as_its_config() {
 async fn dependencies_that_spin_has_left_to_the_host_are_composed_in() {
     let registry = Registry::start_plain();
     let market = Market::start(Config::default()).await.unwrap();
-    // The application as this host locks it, but with the adapters beside the rates.
+    // The application as this host locks it, but with the adapters beside what needs them.
     let pushed = registry.push(&root().join("spin.toml"), "composed:1").await;
     let mut application = registry.application(&pushed);
     let mut artefact = Artefact::new(&registry, "uncomposed");
@@ -218,7 +218,7 @@ async fn dependencies_that_spin_has_left_to_the_host_are_composed_in() {
     for component in application["components"].as_array_mut().unwrap() {
         let id = component["id"].as_str().unwrap().to_owned();
         component["source"]["digest"] = digest(&id).into();
-        if id == "rates" {
+        if ["rates", "health"].contains(&id.as_str()) {
             component["dependencies"] = json!({
                 "edge-rates:provider/quotes@1.0.0": {
                     "source": {

@@ -1,6 +1,6 @@
 //! What a deployment sets: the variables of spin.toml, read once per instance. They are checked
-//! together, so that whoever asks hears of all that is wrong with them, by name and with what
-//! would be right, and of no secret.
+//! together: all that is wrong with them is told at once, by name and with what would be right,
+//! and no secret is.
 //!
 //! The rates component works by them; the health component reads them too, so that a deployment
 //! whose settings can't work is never said to be ready.
