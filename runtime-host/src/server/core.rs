@@ -495,7 +495,7 @@ impl Core {
         if let Some(name) = uri.path().strip_prefix(WELL_KNOWN) {
             return match self.well_known(name) {
                 Ok(response) => response.map(BodyExt::boxed_unsync),
-                Err(problem) => for_guest(Err(problem)),
+                Err(problem) => problem.into_response().map(body::whole),
             };
         }
         let Some((trigger, matched)) = self.app.routes.route(uri.path()) else {
