@@ -267,7 +267,7 @@ test: components guests packages image-of-tests ## Run every test: unit, propert
 	@echo "Building the host and the tests (some minutes the first time) …"
 	cargo build $(NATIVE) $(WORKSPACE) --bins --tests
 	cargo test $(NATIVE) $(WORKSPACE) --doc
-	cargo test $(NATIVE) $(WORKSPACE) --lib --bins --tests
+	cargo test $(NATIVE) $(WORKSPACE) --tests
 
 # The host's container image. What ships is a release build; the tests take the code that they have
 # been built with, where only the host's own crates are compiled once more.
@@ -287,7 +287,7 @@ image-test: image components test-image-packages ## Run that image as a cluster 
 .PHONY: image-of-tests
 image-of-tests: setup image-packages
 	@$(STATIC) cargo build $(NATIVE) $(PROGRAM) runtime-host
-	runtime-host/image/build $(BIN)/runtime-host target/image/$(notdir $(BIN))
+	MOST_MIB=48 runtime-host/image/build $(BIN)/runtime-host target/image/$(notdir $(BIN))
 
 .PHONY: image-packages
 image-packages:

@@ -60,12 +60,16 @@ pub(crate) async fn serve(
     let mut is_closing = false;
     let mut standstill = Standstill::after(open.core().limits().response_body_timeout);
     let served = poll_fn(|cx| {
+        // First what has come: a request that is there when connections are closed is answered.
+        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+            return Poll::Ready(Some(served));
+        }
         if !is_closing && closed.as_mut().poll(cx).is_ready() {
             is_closing = true;
             connection.as_mut().graceful_shutdown();
-        }
-        if let Poll::Ready(served) = connection.as_mut().poll(cx) {
-            return Poll::Ready(Some(served));
+            if let Poll::Ready(served) = connection.as_mut().poll(cx) {
+                return Poll::Ready(Some(served));
+            }
         }
         let Some(waits_for) = client.answer_waits_for() else {
             return Poll::Pending;

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wasi::http::types::{
     Fields, IncomingRequest, OutgoingBody, OutgoingResponse, ResponseOutparam,
@@ -16,10 +16,9 @@ use crate::{number, outbound, parameter};
 /// The most that is written at once: WASI 0.2 takes no more.
 const PIECE: usize = 4_096;
 
-/// A response of this `status` (200 unless told), with `content-length: {length}` if told so. Its
-/// body has `bytes` (0 unless told) and, `ms` after them (0 unless told), `more` (0 unless told);
-/// the latter as often as `times` says (once unless told), after so many `turns` of a loop each
-/// time. With `none`, the response has no body at all, and with `unfinished` it has no end.
+/// A response of this `status` (200 by default), with `content-length: {length}` if that is given. Its
+/// body has `bytes` (0 by default) and, `ms` after them (0 by default), `more` (0 by default);
+/// the latter as often as `times` says (once by default), after computing for `busy` ms each time. With `none`, the response has no body at all, and with `unfinished` it has no end.
 pub(crate) fn respond(query: &str, to: ResponseOutparam) -> Result<(), SendError> {
     let fields = Fields::new();
     if let Some(length) = parameter(query, "length") {
@@ -43,7 +42,7 @@ pub(crate) fn respond(query: &str, to: ResponseOutparam) -> Result<(), SendError
         .map_err(|()| SendError::Refused("a stream for the body"))?;
     write(&out, b'x', number(query, "bytes"))?;
     for _ in 0..number(query, "times").max(1) {
-        compute(number(query, "turns"));
+        compute(Duration::from_millis(number(query, "busy")));
         sleep(Duration::from_millis(number(query, "ms")));
         write(&out, b'y', number(query, "more"))?;
     }
@@ -88,11 +87,14 @@ pub(crate) fn relay(
     Ok(())
 }
 
-/// Computes for a while, and gives nothing back.
-fn compute(turns: u64) {
+/// Computes for so long without giving the processor back.
+fn compute(time: Duration) {
+    let began = Instant::now();
     let mut sum = 0_u64;
-    for turn in 0..turns {
-        sum = black_box(sum.wrapping_add(turn));
+    while began.elapsed() < time {
+        for turn in 0..100_000 {
+            sum = black_box(sum.wrapping_add(turn));
+        }
     }
 }
 
