@@ -130,7 +130,7 @@ endef
 
 .PHONY: build
 build: setup components ## Build the components, the host and the market simulator
-	@echo "[2/2] Building the host and the market simulator (the first time some 6 minutes on two cores) …"
+	@echo "[2/2] Building the host and the market simulator (the first time some 8 minutes on two cores) …"
 	cargo build $(NATIVE) $(PROGRAM) runtime-host --bin market-simulator
 
 .PHONY: components
@@ -314,7 +314,7 @@ URL ?= http://127.0.0.1:3000
 EXAMPLES ?= 2000
 
 .PHONY: portable
-portable: packages ## Run the portable tests against URL=http://127.0.0.1:3000, whoever serves it
+portable: packages ## Run the portable tests against URL=http://127.0.0.1:3000, by any host
 	@EDGE_RATES_URL=$(URL) cargo test $(NATIVE) $(WORKSPACE) --test integration portable::
 
 .PHONY: api-check

@@ -133,7 +133,7 @@ pub struct HostBuilder {
 }
 
 impl HostBuilder {
-    /// Where to listen; port 0 takes any free one. 127.0.0.1:3000 unless told.
+    /// Where to listen; port 0 takes any free one. 127.0.0.1:3000 by default.
     #[must_use]
     pub fn listen(mut self, address: SocketAddr) -> Self {
         self.listen = address;
@@ -147,7 +147,7 @@ impl HostBuilder {
         self
     }
 
-    /// Serves metrics for Prometheus on an address of their own; nowhere unless told. Port 0 takes
+    /// Serves metrics for Prometheus on an address of their own; nowhere by default. Port 0 takes
     /// any free one.
     #[must_use]
     pub fn metrics_listen(mut self, address: SocketAddr) -> Self {
@@ -163,7 +163,7 @@ impl HostBuilder {
         self
     }
 
-    /// How long [`Host::leave`] goes on serving. Nothing unless told.
+    /// How long [`Host::leave`] goes on serving. Nothing by default.
     #[must_use]
     pub fn drain_delay(mut self, delay: Duration) -> Self {
         self.drain_delay = Some(delay);
@@ -198,7 +198,7 @@ impl HostBuilder {
         self
     }
 
-    /// Serves only these components. All of them unless told.
+    /// Serves only these components. All of them by default.
     #[must_use]
     pub fn only_components(mut self, ids: impl IntoIterator<Item = String>) -> Self {
         self.only.extend(ids);
@@ -213,7 +213,7 @@ impl HostBuilder {
         self
     }
 
-    /// Where stores are kept: `.spin` beside the manifest unless told, or in the current folder if
+    /// Where stores are kept: `.spin` beside the manifest by default, or in the current folder if
     /// there is no manifest.
     #[must_use]
     pub fn state_dir(mut self, path: impl Into<PathBuf>) -> Self {
@@ -236,7 +236,7 @@ impl HostBuilder {
         self
     }
 
-    /// Where compiled code is kept: `runtime-host` in the user's cache folder unless told.
+    /// Where compiled code is kept: `runtime-host` in the user's cache folder by default.
     #[must_use]
     pub fn cache_dir(mut self, path: impl Into<PathBuf>) -> Self {
         self.cache_dir = Some(path.into());
@@ -250,7 +250,7 @@ impl HostBuilder {
         self
     }
 
-    /// How many threads serve requests: one per processor unless told. At least one.
+    /// How many threads serve requests: one per processor by default. At least one.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers.max(1));

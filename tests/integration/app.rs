@@ -15,7 +15,7 @@ use tempfile::TempDir;
 /// How long a test waits for what should happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-/// How long a host gives a request unless told.
+/// How long a host gives a request by default.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 pub(crate) struct App {

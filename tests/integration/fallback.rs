@@ -123,7 +123,7 @@ async fn figures_of_the_last_board_stay_beside_the_prices_of_who_steps_in() {
 }
 
 #[tokio::test]
-async fn rials_and_tomans_differ_by_ten_whoever_tells_them() {
+async fn rials_and_tomans_differ_by_ten_from_any_provider() {
     // In the simulated market Coinbase tells rials, and Bitpin tomans, at prices of their own.
     let app = App::with(&[("currencies", "IRR,IRT,USD")]).await;
     let board = app.get("/v1/rates").await.expect_status(200).json();

@@ -73,7 +73,7 @@ fn parsed(openmetrics: &str) -> Value {
 }
 
 #[tokio::test]
-async fn whoever_prefers_openmetrics_gets_it_and_everybody_else_the_text_format() {
+async fn clients_that_prefer_openmetrics_get_it_and_others_the_text_format() {
     const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     // What Prometheus sends.

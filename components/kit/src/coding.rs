@@ -3,7 +3,7 @@
 //!
 //! There is gzip, and zstd for those who want nothing else: the encoder that runs in the sandbox
 //! makes it a quarter longer than gzip. Brotli would save a tenth, and add a megabyte to a
-//! component; whoever takes it takes gzip too.
+//! component; clients that take it take gzip too.
 
 use crate::problem::Problem;
 use crate::request::Request;
@@ -295,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_accepts_nothing_is_told() {
+    fn a_client_that_accepts_nothing_is_told() {
         let request = incoming("GET", "/", &[("accept-encoding", "identity;q=0")], &[]);
         let problem = Forms::new(vec![b'x'; 2000]).wanted(&request).unwrap_err();
         assert_eq!(problem.status(), 406);

@@ -121,7 +121,7 @@ pub fn rate_of(
 
 /// A figure of an asset that is counted in money, in what `to` stands for where that is an asset:
 /// the figure in a currency, over what that asset costs in it. With it comes the quote that it is
-/// of. None where `to` is no asset, or nobody told such a figure.
+/// of. None where `to` is no asset, or no provider gave such a figure.
 pub fn figure_in<'b>(
     board: &'b Board,
     catalogue: &Catalogue,

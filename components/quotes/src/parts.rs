@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rial_is_a_tenth_of_a_toman_whoever_tells_what() {
+    fn a_rial_is_a_tenth_of_a_toman_from_any_provider() {
         let told = vec![
             quote("tether", "IRT", "112350.05", "bitpin"),
             quote("tether", "IRR", "42000", "coinbase"),

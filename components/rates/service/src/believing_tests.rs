@@ -176,7 +176,7 @@ fn figures_outlive_the_upstream_that_told_them() {
 }
 
 #[test]
-fn rials_and_tomans_fit_together_whoever_tells_them() {
+fn rials_and_tomans_fit_together_from_any_provider() {
     let mut market = Market::new(&[("assets", "tron"), ("currencies", "IRR,IRT")]);
     let both =
         |market: &Market| ["IRT", "IRR"].map(|code| market.quote("tron", code).price.to_string());

@@ -86,7 +86,7 @@ pub(crate) fn echo(request: &Request) -> Answer {
     )
 }
 
-/// `n` headers (10 unless told) of the names `x-guest-0`, `x-guest-1`, …
+/// `n` headers (10 by default) of the names `x-guest-0`, `x-guest-1`, …
 pub(crate) fn headers(query: &Query) -> Answer {
     let mut answer = text("");
     for number in 0..query.number("n", 10_u32) {

@@ -28,7 +28,7 @@ mod bindings {
 use bindings::wasi::keyvalue::atomics::{self, Cas, CasError};
 use bindings::wasi::keyvalue::store::{self, Bucket, Error};
 
-/// Adds `delta` (1 unless told; 0 only reads) to the counter `key` and answers with the sum.
+/// Adds `delta` (1 by default; 0 only reads) to the counter `key` and answers with the sum.
 pub(crate) fn increment(query: &Query) -> Answer {
     let Some(key) = query.text("key") else {
         return answer::missing("key");

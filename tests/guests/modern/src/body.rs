@@ -16,7 +16,7 @@ pub(crate) fn echo(request: Request) -> Answer {
     http::Response::new(box_body(request.into_body()))
 }
 
-/// How many bytes the request's body has, read to its end, after `ms` (0 unless told) in which
+/// How many bytes the request's body has, read to its end, after `ms` (0 by default) in which
 /// nothing is read.
 pub(crate) async fn read(request: Request, query: &Query) -> Answer {
     let pause = Duration::from_millis(query.number("ms", 0));
@@ -29,7 +29,7 @@ pub(crate) async fn read(request: Request, query: &Query) -> Answer {
     }
 }
 
-/// `chunks` lines (5 unless told), each `ms` after the one before (0 unless told).
+/// `chunks` lines (5 by default), each `ms` after the one before (0 by default).
 pub(crate) fn stream(query: &Query) -> Answer {
     let chunks: u64 = query.number("chunks", 5);
     let pause = Duration::from_millis(query.number("ms", 0));
@@ -47,7 +47,7 @@ pub(crate) fn stream(query: &Query) -> Answer {
     http::Response::new(box_body(body))
 }
 
-/// So many `bytes` (1 MiB unless told), never more than a chunk of them in memory.
+/// So many `bytes` (1 MiB by default), never more than a chunk of them in memory.
 pub(crate) fn big(query: &Query) -> Answer {
     const CHUNK: &[u8] = &[b'x'; 64 * 1024];
     let bytes: usize = query.number("bytes", 1 << 20);

@@ -19,7 +19,7 @@ pub(crate) fn count() -> Answer {
     answer::text(asked.to_string())
 }
 
-/// Waits `ms` (1000 unless told) without holding up the instance, then answers. If told a
+/// Waits `ms` (1000 by default) without holding up the instance, then answers. If told a
 /// counter's key by `count`, it adds one to it first, so that others see who is waiting.
 pub(crate) async fn sleep(query: &Query) -> Answer {
     let ms = query.number("ms", 1000);
@@ -32,7 +32,7 @@ pub(crate) async fn sleep(query: &Query) -> Answer {
     answer::text(format!("slept {ms} ms\n"))
 }
 
-/// Answers at once, and `ms` (200 unless told) after that sets `key` of the store `default` to
+/// Answers at once, and `ms` (200 by default) after that sets `key` of the store `default` to
 /// `done`. What goes wrong by then is seen in the log.
 pub(crate) fn after(query: &Query) -> Answer {
     let Some(key) = query.text("key").map(str::to_owned) else {

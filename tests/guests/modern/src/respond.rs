@@ -9,8 +9,8 @@ use spin_sdk::http::{StatusCode, box_body};
 use crate::answer::{self, Answer};
 use crate::query::Query;
 
-/// A response of this `status` (200 unless told), with `content-length: {length}` if told so. Its
-/// body has `bytes` (0 unless told) and, `ms` after them (0 unless told), `more` (0 unless told).
+/// A response of this `status` (200 by default), with `content-length: {length}` if told so. Its
+/// body has `bytes` (0 by default) and, `ms` after them (0 by default), `more` (0 by default).
 pub(crate) fn respond(query: &Query) -> Answer {
     let Ok(status) = StatusCode::from_u16(query.number("status", 200)) else {
         return answer::with_status(StatusCode::BAD_REQUEST, "there is no such status");

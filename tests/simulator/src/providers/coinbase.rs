@@ -48,7 +48,7 @@ pub(super) fn refuse(refusal: Refusal) -> Reply {
     error(status, id, message)
 }
 
-/// Units of everything for one of `currency`, US dollars unless told.
+/// Units of everything for one of `currency`, US dollars by default.
 fn exchange_rates(asked: &Asked) -> Reply {
     let base = asked
         .parameter("currency")

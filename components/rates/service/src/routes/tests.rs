@@ -126,10 +126,7 @@ fn an_entry_says_how_its_price_came_about() {
     assert_eq!(entry["method"], "median");
     assert_eq!(entry["sources"], 2);
     assert_eq!(entry["divergent"], true);
-    assert_eq!(
-        entry["change_24h_pct"], "-1.40",
-        "shown unless told otherwise"
-    );
+    assert_eq!(entry["change_24h_pct"], "-1.40", "shown by default");
     assert_eq!(entry["market_cap"], Value::Null);
     assert_eq!(entry["providers"], Value::Null);
     assert_eq!(body["missing"], serde_json::json!([]));

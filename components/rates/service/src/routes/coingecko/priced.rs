@@ -61,7 +61,7 @@ impl<'b> Priced<'b> {
                 digits: figure(quote).as_deref()?.into(),
                 older: quote.figures,
             }),
-            // Nobody told what it is in a coin.
+            // No provider gives it in a coin.
             _ => {
                 let of = |quote: &Quote| figure(quote).clone();
                 let worked_out = convert::figure_in(board, catalogue, asset, code, of);
@@ -88,7 +88,7 @@ impl<'b> Priced<'b> {
         number(&text.ok()?)
     }
 
-    /// The change over 24 hours in percent, if somebody told it.
+    /// The change over 24 hours in percent, if a provider gave it.
     pub(super) fn change(&self) -> Option<Box<RawValue>> {
         match &self.source {
             Source::Quoted(quote) => known_number(quote.change_24h_pct.as_deref()),
