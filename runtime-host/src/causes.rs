@@ -1,6 +1,8 @@
 //! Why something failed, down to the first cause, for messages of one line.
 
 use std::error::Error;
+use std::io;
+use std::iter::successors;
 
 /// An error and its causes in one line.
 pub(crate) fn causes(error: &dyn Error) -> String {
@@ -12,6 +14,24 @@ pub(crate) fn causes(error: &dyn Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// An error and its causes, also those that are wrapped into an I/O error, which hides them.
+pub(crate) fn chain<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    successors(Some(error), |&error| {
+        let wrapped = error.downcast_ref().and_then(io::Error::get_ref);
+        match wrapped {
+            Some(wrapped) => Some(wrapped as &(dyn Error + 'static)),
+            None => error.source(),
+        }
+    })
+}
+
+/// The first cause of a type.
+pub(crate) fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
+    chain(error).find_map(|cause| cause.downcast_ref())
 }
 
 #[cfg(test)]

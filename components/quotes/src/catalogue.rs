@@ -129,6 +129,14 @@ impl Catalogue {
         })
     }
 
+    /// Reads the second list alone, where the first one is wrong too.
+    ///
+    /// # Errors
+    /// [`CatalogueError`] names the first entry that is empty, unreadable or there twice.
+    pub fn check_currencies(currencies: &str) -> Result<(), CatalogueError> {
+        read_currencies(currencies).map(|_| ())
+    }
+
     /// All assets, in the order of the settings.
     pub fn assets(&self) -> &[Asset] {
         &self.assets
@@ -216,7 +224,12 @@ impl Catalogue {
             });
         }
         let asset = self.by_symbol(name).or_else(|| self.by_id(name))?;
-        Some(match self.is_meant(asset) {
+        Some(self.meaning_of(asset))
+    }
+
+    /// What this very asset is called, and the quote currency that it is too.
+    pub fn meaning_of<'a>(&'a self, asset: &'a Asset) -> Meaning<'a> {
+        match self.is_meant(asset) {
             true => Meaning {
                 name: asset.symbol(),
                 asset: Some(asset),
@@ -227,7 +240,7 @@ impl Catalogue {
                 asset: Some(asset),
                 currency: None,
             },
-        })
+        }
     }
 
     /// The asset that `name` [means](Catalogue::meaning), if it means one.

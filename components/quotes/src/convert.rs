@@ -3,7 +3,7 @@
 use crate::amount::Amount;
 use crate::asset::{Asset, Currency};
 use crate::board::Board;
-use crate::catalogue::Catalogue;
+use crate::catalogue::{Catalogue, Meaning};
 use crate::decimal_text;
 use crate::millis::Millis;
 use crate::price::{ArithmeticError, Price};
@@ -100,7 +100,7 @@ pub fn rate(
     from: &str,
     to: &str,
 ) -> Result<Rate, ConvertError> {
-    let (from, to) = (Unit::find(catalogue, from)?, Unit::find(catalogue, to)?);
+    let (from, to) = (meaning(catalogue, from)?, meaning(catalogue, to)?);
     between(board, catalogue, &from, &to)
 }
 
@@ -115,7 +115,7 @@ pub fn rate_of(
     asset: &Asset,
     to: &str,
 ) -> Result<Rate, ConvertError> {
-    let (from, to) = (Unit::of(catalogue, asset), Unit::find(catalogue, to)?);
+    let (from, to) = (catalogue.meaning_of(asset), meaning(catalogue, to)?);
     between(board, catalogue, &from, &to)
 }
 
@@ -144,10 +144,10 @@ pub fn figure_in<'b>(
 fn between(
     board: &Board,
     catalogue: &Catalogue,
-    from: &Unit<'_>,
-    to: &Unit<'_>,
+    from: &Meaning<'_>,
+    to: &Meaning<'_>,
 ) -> Result<Rate, ConvertError> {
-    let (path, numerator, denominator) = if from.is(to) {
+    let (path, numerator, denominator) = if is_same(from, to) {
         (Path::Identity, None, None)
     } else if let Some(price) = quoted(board, from.asset, to.currency) {
         (Path::Direct, Some(price), None)
@@ -178,49 +178,21 @@ fn between(
     })
 }
 
-/// What a name stands for. A coin that others are priced in too is both.
-struct Unit<'a> {
-    name: &'a str,
-    asset: Option<&'a Asset>,
-    currency: Option<&'a Currency>,
+/// What a name stands for.
+fn meaning<'a>(catalogue: &'a Catalogue, name: &str) -> Result<Meaning<'a>, ConvertError> {
+    catalogue
+        .meaning(name)
+        .ok_or_else(|| ConvertError::Unknown {
+            name: name.to_owned(),
+            nearest: catalogue
+                .nearest_currency(name)
+                .or_else(|| catalogue.nearest_asset(name))
+                .map(str::to_owned),
+        })
 }
 
-impl<'a> Unit<'a> {
-    fn of(catalogue: &'a Catalogue, asset: &'a Asset) -> Unit<'a> {
-        match catalogue.is_meant(asset) {
-            true => Unit {
-                name: asset.symbol(),
-                asset: Some(asset),
-                currency: catalogue.currency(asset.symbol()),
-            },
-            false => Unit {
-                name: asset.id(),
-                asset: Some(asset),
-                currency: None,
-            },
-        }
-    }
-
-    fn is(&self, other: &Unit<'_>) -> bool {
-        self.name == other.name && self.asset.map(Asset::id) == other.asset.map(Asset::id)
-    }
-
-    fn find(catalogue: &'a Catalogue, name: &str) -> Result<Unit<'a>, ConvertError> {
-        match catalogue.meaning(name) {
-            Some(meaning) => Ok(Unit {
-                name: meaning.name,
-                asset: meaning.asset,
-                currency: meaning.currency,
-            }),
-            None => Err(ConvertError::Unknown {
-                name: name.to_owned(),
-                nearest: catalogue
-                    .nearest_currency(name)
-                    .or_else(|| catalogue.nearest_asset(name))
-                    .map(str::to_owned),
-            }),
-        }
-    }
+fn is_same(one: &Meaning<'_>, other: &Meaning<'_>) -> bool {
+    one.name == other.name && one.asset.map(Asset::id) == other.asset.map(Asset::id)
 }
 
 fn quoted<'b>(
@@ -231,12 +203,12 @@ fn quoted<'b>(
     board.get(asset?.id(), currency?)
 }
 
-/// What two units have in common, and the prices whose ratio is the rate.
+/// What two have in common, and the prices whose ratio is the rate.
 fn cross<'a>(
     board: &'a Board,
     catalogue: &'a Catalogue,
-    from: &Unit<'_>,
-    to: &Unit<'_>,
+    from: &Meaning<'_>,
+    to: &Meaning<'_>,
 ) -> Option<(&'a str, &'a Quote, &'a Quote)> {
     let through = |via: &'a Currency| {
         let numerator = quoted(board, from.asset, Some(via))?;

@@ -106,17 +106,14 @@ async fn catalogue<W: Variables>(world: &W, found: &mut Found) -> Option<Catalog
         // The other list was read no further, or was fine.
         Err(error) if error.is_of_currencies() => vec![wrong("currencies", &error)],
         Err(error) => {
-            let alone = Catalogue::parse(ANY_ASSET, &currencies);
-            let other = alone.err().map(|error| wrong("currencies", &error));
+            let other = Catalogue::check_currencies(&currencies).err();
+            let other = other.map(|error| wrong("currencies", &error));
             [wrong("assets", &error)].into_iter().chain(other).collect()
         }
     };
     found.extend(faults);
     None
 }
-
-/// An asset that is listed, to read the currencies beside.
-const ANY_ASSET: &str = "bitcoin";
 
 /// `fresh_seconds`, `jitter_seconds`, `grace_seconds` and `refuse_seconds`.
 async fn policy<W: Variables>(world: &W, found: &mut Found) -> Option<Policy> {

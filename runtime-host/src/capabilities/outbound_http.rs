@@ -348,10 +348,6 @@ impl OutboundHooks for OutboundHttp {
     fn sent_by(&mut self, task: Option<GuestTaskId>) {
         self.caller = task;
     }
-
-    fn hooks(&mut self) -> &mut dyn WasiHttpHooks {
-        self
-    }
 }
 
 impl WasiHttpHooks for OutboundHttp {

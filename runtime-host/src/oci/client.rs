@@ -17,7 +17,7 @@ use super::error::OciError;
 use super::layout;
 use super::reference::Reference;
 use super::trust;
-use crate::causes::causes;
+use crate::causes::{causes, find};
 
 /// How long a connection may take to come about.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -394,24 +394,6 @@ fn fix_of(error: &rustls::CertificateError) -> &'static str {
         }
         _ => "name the file with the CA that signed it with `--ca-file`, or in SSL_CERT_FILE",
     }
-}
-
-/// The first cause of a type, also where it is wrapped into an I/O error, which hides it.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
-        }
-        let wrapped = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref);
-        next = match wrapped {
-            Some(wrapped) => Some(wrapped),
-            None => error.source(),
-        };
-    }
-    None
 }
 
 fn name_of(code: &OciErrorCode) -> String {

@@ -16,9 +16,6 @@ pub trait OutboundHooks: WasiHttpHooks + Send {
     /// Tells which task of the guest sends the next request, just before it is sent; None where
     /// that is unknown.
     fn sent_by(&mut self, task: Option<GuestTaskId>);
-
-    /// The same as what wasmtime calls.
-    fn hooks(&mut self) -> &mut dyn WasiHttpHooks;
 }
 
 /// What belongs to one instance, and what limits it.
@@ -85,7 +82,7 @@ impl WasiHttpView for InstanceState {
         WasiHttpCtxView {
             ctx: &mut self.http,
             table: &mut self.table,
-            hooks: self.outbound.hooks(),
+            hooks: self.outbound.as_mut(),
         }
     }
 }

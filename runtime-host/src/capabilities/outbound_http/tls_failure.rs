@@ -7,6 +7,8 @@ use std::io;
 use rustls::{AlertDescription, CertificateError, Error as TlsError};
 use wasmtime_wasi_http::Error;
 
+use crate::causes::chain;
+
 /// Why there is no TLS on a connection that stands.
 #[derive(Debug)]
 pub(crate) enum TlsFailure {
@@ -24,29 +26,17 @@ pub(crate) enum TlsFailure {
 
 impl TlsFailure {
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Self {
-        let mut cause = error;
-        loop {
+        let mut last = error;
+        for cause in chain(error) {
             if let Some(error) = cause.downcast_ref::<TlsError>() {
                 return Self::of_tls(error);
             }
-            let nested = match cause.downcast_ref::<io::Error>() {
-                Some(error) => {
-                    if let io::ErrorKind::UnexpectedEof
-                    | io::ErrorKind::ConnectionReset
-                    | io::ErrorKind::BrokenPipe = error.kind()
-                    {
-                        return Self::Closed;
-                    }
-                    let inner = error.get_ref();
-                    inner.map(|inner| inner as &(dyn StdError + 'static))
-                }
-                None => cause.source(),
-            };
-            match nested {
-                Some(nested) => cause = nested,
-                None => return Self::Other(cause.to_string()),
+            if cause.downcast_ref().is_some_and(is_of_closing) {
+                return Self::Closed;
             }
+            last = cause;
         }
+        Self::Other(last.to_string())
     }
 
     fn of_tls(error: &TlsError) -> Self {
@@ -69,6 +59,13 @@ impl TlsFailure {
             Self::NotTls | Self::Closed | Self::Other(_) => Error::TlsProtocolError,
         }
     }
+}
+
+fn is_of_closing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+    )
 }
 
 impl fmt::Display for TlsFailure {

@@ -76,13 +76,7 @@ impl Answer {
         response
             .set_status_code(self.status)
             .map_err(|()| SendError::Refused("the status"))?;
-        let body = response
-            .body()
-            .map_err(|()| SendError::Refused("a body for the answer"))?;
-        ResponseOutparam::set(to, Ok(response));
-        let mut out = body
-            .write()
-            .map_err(|()| SendError::Refused("a stream for the body"))?;
+        let (body, mut out) = begin(response, to)?;
         match self.body {
             Body::Whole(bytes) => {
                 out.write_all(&bytes)?;
@@ -99,6 +93,21 @@ impl Answer {
         OutgoingBody::finish(body, None)?;
         Ok(())
     }
+}
+
+/// Sends the head of a response, and gives its body to write.
+pub(crate) fn begin(
+    response: OutgoingResponse,
+    to: ResponseOutparam,
+) -> Result<(OutgoingBody, OutputStream), SendError> {
+    let body = response
+        .body()
+        .map_err(|()| SendError::Refused("a body for the answer"))?;
+    ResponseOutparam::set(to, Ok(response));
+    let out = body
+        .write()
+        .map_err(|()| SendError::Refused("a stream for the body"))?;
+    Ok((body, out))
 }
 
 /// Moves a body to `out` until it ends.

@@ -10,15 +10,16 @@ use wasi::http::types::{
 };
 use wasi::io::streams::{OutputStream, StreamError};
 
-use crate::answer::{SendError, pass_on};
+use crate::answer::{SendError, begin, pass_on};
 use crate::{number, outbound, parameter};
 
 /// The most that is written at once: WASI 0.2 takes no more.
 const PIECE: usize = 4_096;
 
-/// A response of this `status` (200 by default), with `content-length: {length}` if that is given. Its
-/// body has `bytes` (0 by default) and, `ms` after them (0 by default), `more` (0 by default);
-/// the latter as often as `times` says (once by default), after computing for `busy` ms each time. With `none`, the response has no body at all, and with `unfinished` it has no end.
+/// A response of this `status` (200 by default), with `content-length: {length}` if that is given.
+/// Its body has `bytes` (0 by default) and, `ms` after them (0 by default), `more` (0 by default);
+/// the latter as often as `times` says (once by default), after computing for `busy` ms each time.
+/// With `none`, the response has no body at all, and with `unfinished` it has no end.
 pub(crate) fn respond(query: &str, to: ResponseOutparam) -> Result<(), SendError> {
     let fields = Fields::new();
     if let Some(length) = parameter(query, "length") {
@@ -33,13 +34,7 @@ pub(crate) fn respond(query: &str, to: ResponseOutparam) -> Result<(), SendError
         ResponseOutparam::set(to, Ok(response));
         return Ok(());
     }
-    let body = response
-        .body()
-        .map_err(|()| SendError::Refused("a body for the answer"))?;
-    ResponseOutparam::set(to, Ok(response));
-    let out = body
-        .write()
-        .map_err(|()| SendError::Refused("a stream for the body"))?;
+    let (body, out) = begin(response, to)?;
     write(&out, b'x', number(query, "bytes"))?;
     for _ in 0..number(query, "times").max(1) {
         compute(Duration::from_millis(number(query, "busy")));
@@ -71,13 +66,7 @@ pub(crate) fn relay(
     response
         .set_status_code(theirs.status())
         .map_err(|()| SendError::Refused("the status"))?;
-    let body = response
-        .body()
-        .map_err(|()| SendError::Refused("a body for the answer"))?;
-    ResponseOutparam::set(to, Ok(response));
-    let out = body
-        .write()
-        .map_err(|()| SendError::Refused("a stream for the body"))?;
+    let (body, out) = begin(response, to)?;
     let incoming = theirs
         .consume()
         .map_err(|()| SendError::Refused("their body"))?;

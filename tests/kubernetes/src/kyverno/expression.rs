@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::fields::Fields;
 use crate::object::Object;
+use crate::schema::rules::seen_by_rules;
 
 /// What the expressions of a policy see.
 pub struct Expressions {
@@ -107,22 +108,9 @@ fn made_types(source: &str) -> std::collections::BTreeSet<String> {
     before.filter(has_kyverno).collect()
 }
 
-/// A value as expressions see it.
+/// A value as expressions see it: the names of its fields are those that they have.
 fn seen(value: &Value) -> cel::Value {
-    match value {
-        Value::Null => cel::Value::Null,
-        Value::Bool(flag) => cel::Value::Bool(*flag),
-        Value::Number(number) => match number.as_i64() {
-            Some(whole) => cel::Value::Int(whole),
-            None => cel::Value::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::String(text) => text.as_str().into(),
-        Value::Array(items) => items.iter().map(seen).collect::<Vec<_>>().into(),
-        Value::Object(fields) => {
-            let fields = fields.iter().map(|(key, field)| (key.clone(), seen(field)));
-            fields.collect::<HashMap<_, _>>().into()
-        }
-    }
+    seen_by_rules(&Value::Null, value)
 }
 
 /// What an `ApplyConfiguration` makes: an `Object`, in which every type is called by the path of

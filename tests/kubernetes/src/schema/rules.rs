@@ -155,9 +155,9 @@ fn fill_in(schema: &Value, value: &mut Value) {
     }
 }
 
-/// A value as rules see it, with the names of its fields as rules write them. Keys of maps stay
-/// what they are.
-fn seen_by_rules(schema: &Value, value: &Value) -> cel::Value {
+/// A value as rules see it, with the names of its fields as rules write them. Keys of maps, and of
+/// what no schema describes, stay what they are.
+pub(crate) fn seen_by_rules(schema: &Value, value: &Value) -> cel::Value {
     match value {
         Value::Null => cel::Value::Null,
         Value::Bool(flag) => cel::Value::Bool(*flag),

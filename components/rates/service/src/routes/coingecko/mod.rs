@@ -171,16 +171,15 @@ async fn priced<'a, W: Capabilities, A: Adapters + 'static, Q>(
 /// plainer one for everything else.
 pub(super) fn refused(problem: &Problem) -> Answer {
     let status = problem.status();
-    let body = match status {
-        StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS => {
-            let code = match status {
-                // Its number for a key that is missing or wrong.
-                StatusCode::UNAUTHORIZED => 10_002,
-                status => status.as_u16(),
-            };
-            json!({"status": {"error_code": code, "error_message": problem.detail()}})
-        }
-        _ => json!({"error": problem.detail()}),
+    let code = match status {
+        // Its number for a key that is missing or wrong.
+        StatusCode::UNAUTHORIZED => Some(10_002),
+        StatusCode::TOO_MANY_REQUESTS => Some(429),
+        _ => None,
+    };
+    let body = match code {
+        Some(code) => json!({"status": {"error_code": code, "error_message": problem.detail()}}),
+        None => json!({"error": problem.detail()}),
     };
     let mut answer = Answer::json(body.to_string()).with_status(status);
     answer.set("cache-control", "no-store");
